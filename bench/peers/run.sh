@@ -1,0 +1,202 @@
+#!/bin/bash
+# Throughput and latency of this project's ring beside corosync's, in one run on one machine, each node in a namespace of its own.
+#
+#   bench/peers/run.sh [--rounds 5] [--seconds 2] [--sizes 64,1024,65536] [--systems corosync-rr,corosync,membership] [--out DIR]
+#
+# corosync-rr is corosync as shipped (SCHED_RR 99), corosync the same with "system { sched_rr: no }"; both with knet, aes256 and
+# sha256. corosync-udpu is the unencrypted udpu transport without SCHED_RR. membership is ./membershipd with its defaults.
+# The systems take turns: each round starts one, measures every case, stops it, goes on to the next. Only ratios inside one run
+# count. Results: DIR/rows.jsonl (one object per case and round) and a markdown table on standard output.
+#
+# Cases: "one" and "all" (that many nodes send without a limit of their own) per size, and "lone" (node 1 has one message at a
+# time on its way). Messages/s are those of the slowest receiver. Needs root, iproute2, util-linux, jq, gcc, corosync and libcpg-dev.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+. "$here/../lib/netns.sh"
+. "$here/../lib/measure.sh"
+
+NODES=3
+CLUSTER_WAIT_S=30
+rounds=5 seconds=2 sizes=64,1024,65536 systems=corosync-rr,corosync,membership out=
+MBR=${MBR:-$root/mbr}
+MEMBERSHIPD=${MEMBERSHIPD:-$root/membershipd}
+
+while (($#)); do
+    case $1 in
+        --rounds) rounds=$2 ;;
+        --seconds) seconds=$2 ;;
+        --sizes) sizes=$2 ;;
+        --systems) systems=$2 ;;
+        --out) out=$2 ;;
+        *) echo "run.sh: unknown option $1" >&2; exit 64 ;;
+    esac
+    shift 2
+done
+((EUID == 0)) || { echo "run.sh: namespaces need root." >&2; exit 77; }
+for tool in ip nsenter unshare jq; do
+    command -v $tool > /dev/null || { echo "run.sh: $tool is missing." >&2; exit 77; }
+done
+
+work=$(mktemp -d /tmp/membership-bench.XXXXXX)
+out=${out:-$work}
+mkdir -p "$out"
+rows=$out/rows.jsonl
+: > "$rows"
+daemons=()
+
+# ---- corosync ----
+
+corosync_configure() {
+    local system=$1 node
+    {
+        echo "totem {"
+        echo "    version: 2"
+        echo "    cluster_name: bench"
+        if [ "$system" = corosync-udpu ]; then
+            echo "    transport: udpu"
+        else
+            echo "    transport: knet"
+            echo "    crypto_cipher: aes256"
+            echo "    crypto_hash: sha256"
+            echo "    keyfile: $work/authkey"
+        fi
+        echo "}"
+        echo "nodelist {"
+        for ((node = 1; node <= NODES; node++)); do
+            echo "    node { "
+            echo "        ring0_addr: $(netns_address $node)"
+            echo "        name: n$node"
+            echo "        nodeid: $node"
+            echo "    }"
+        done
+        echo "}"
+        echo "quorum {"
+        echo "    provider: corosync_votequorum"
+        echo "}"
+        echo "logging {"
+        echo "    to_syslog: no"
+        echo "    to_stderr: yes"
+        echo "}"
+        if [ "$system" != corosync-rr ]; then
+            echo "system {"
+            echo "    sched_rr: no"
+            echo "}"
+        fi
+    } > "$work/corosync.conf"
+    [ -e "$work/authkey" ] || (umask 077 && head -c 256 /dev/urandom > "$work/authkey")
+}
+
+corosync_start() {
+    local node
+    corosync_configure "$1"
+    for ((node = 1; node <= NODES; node++)); do
+        # ip, unshare and sh each exec the next, so that $! is corosync itself.
+        ip netns exec "$(netns_name $node)" unshare --mount --propagation private sh -c '
+                mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib/corosync && mount -t tmpfs tmpfs /dev/shm &&
+                exec corosync -f -c "$0"' "$work/corosync.conf" > "$work/$1.$node.log" 2>&1 &
+        daemons+=($!)
+        netns_own $!
+    done
+}
+
+corosync_client() {
+    local node=$1
+    shift
+    nsenter --target "${daemons[node - 1]}" --mount --net "$work/cpgload" --nodes $NODES "$@"
+}
+
+# ---- membership ----
+
+membership_configure() {
+    local node
+    {
+        echo "cluster: bench"
+        echo "key_file: bench.key"
+        echo "timing: lan"
+        echo "quorum: { mode: majority }"
+        echo "nodes:"
+        for ((node = 1; node <= NODES; node++)); do
+            echo "  - { name: n$node, id: $node, links: [\"$(netns_address $node):5405\"] }"
+        done
+    } > "$work/membership.yaml"
+    [ -e "$work/bench.key" ] || (umask 077 && echo "1 active $(head -c 32 /dev/urandom | base64)" > "$work/bench.key")
+}
+
+membership_start() {
+    local node deadline
+    membership_configure
+    for ((node = 1; node <= NODES; node++)); do
+        mkdir -p "$work/state$node"
+        ip netns exec "$(netns_name $node)" "$MEMBERSHIPD" --config "$work/membership.yaml" --node "n$node" \
+            --state-dir "$work/state$node" --socket "$work/n$node.sock" > "$work/membership.$node.log" 2>&1 &
+        daemons+=($!)
+        netns_own $!
+    done
+    deadline=$((SECONDS + CLUSTER_WAIT_S))
+    until [ "$("$MBR" status --json --socket "$work/n1.sock" 2> /dev/null | jq '.view.members | length' 2> /dev/null)" = $NODES ]; do
+        ((SECONDS < deadline)) || { echo "run.sh: no view of $NODES members after $CLUSTER_WAIT_S s; logs are in $work" >&2; exit 1; }
+        sleep 0.1
+    done
+}
+
+membership_client() {
+    local node=$1
+    shift
+    "$MBR" bench ring --json --socket "$work/n$node.sock" "$@"
+}
+
+# ---- one case ----
+
+cluster_stop() {
+    local pid
+    for pid in "${daemons[@]}"; do netns_end "$pid"; wait "$pid" 2> /dev/null || true; done
+    daemons=()
+    NETNS_PIDS=()
+}
+
+# run_case ROUND SYSTEM KIND SIZE: KIND is one, all or lone.
+run_case() {
+    local round=$1 system=$2 kind=$3 size=$4 node flags clients=() status=0 cpu0 cpu1 user0 user1 family=${2%%-*}
+    measure_wait_quiet
+    cpu0=$(measure_cpu_ms "${daemons[@]}") user0=$(measure_user_ms)
+    for ((node = NODES; node >= 1; node--)); do
+        flags=(--size "$size" --seconds "$seconds")
+        [ "$family" = corosync ] && flags+=(--group "$kind-$size-$round")
+        if [ "$kind" = lone ]; then flags+=(--outstanding 1); fi
+        if [ "$kind" != all ] && ((node > 1)); then flags+=(--receive-only); fi
+        "${family}_client" $node "${flags[@]}" > "$work/client$node.json" 2> "$work/client$node.err" &
+        clients+=($!)
+    done
+    for node in "${clients[@]}"; do wait "$node" || status=$?; done
+    cpu1=$(measure_cpu_ms "${daemons[@]}") user1=$(measure_user_ms)
+    if ((status)); then
+        echo "run.sh: $system $kind $size, round $round: a client ended with $status: $(tail -qn 2 "$work"/client?.err)" >&2
+    fi
+    grep -h '^{' "$work"/client?.json | jq -sc --arg system "$system" --arg kind "$kind" --argjson size "$size" \
+        --argjson round "$round" --argjson status "$status" --argjson daemon_cpu_ms $((cpu1 - cpu0)) --argjson user_ms $((user1 - user0)) \
+        '{system: $system, kind: $kind, size: $size, round: $round, status: $status, daemon_cpu_ms: $daemon_cpu_ms,
+          machine_user_ms: $user_ms, nodes: .}' >> "$rows"
+}
+
+gcc -O2 -Wall -Wextra -std=gnu11 -o "$work/cpgload" "$here/cpgload.c" -lcpg
+netns_up $NODES
+echo "logs and rows: $out" >&2
+for ((round = 1; round <= rounds; round++)); do
+    for system in ${systems//,/ }; do
+        family=${system%%-*}
+        "${family}_start" "$system"
+        for size in ${sizes//,/ }; do
+            run_case $round "$system" one "$size"
+            run_case $round "$system" all "$size"
+        done
+        run_case $round "$system" lone 64
+        run_case $round "$system" lone 1024
+        echo "round $round: $system: scheduling $(chrt -p "${daemons[0]}" | sed -n 's/.*policy: //p')" >&2
+        cluster_stop
+    done
+done
+
+echo "$(measure_machine), MTU 1500, $NODES nodes, $rounds rounds of $seconds s, $(corosync -v | sed -n "1s/.*version '\(.*\)'.*/corosync \1/p")"
+echo
+jq -rs -f "$here/table.jq" "$rows"
