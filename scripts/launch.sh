@@ -82,7 +82,7 @@ build_generation() {
     mkdir -p "$next"
     mv "$build/stamp.new" "$next/stamp"
     say "building (once, about a minute; log: ${build#"$PWD"/}/build.log) ..."
-    if ! publish "$next" >"$build/build.log" 2>&1; then
+    if ! publish "$next" >"$build/build.log" 2>&1 9>&-; then
         rm -rf "$next"
         cat "$build/build.log" >&2
         say "the build failed; its log is above"

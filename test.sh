@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# Builds everything, checks the format and runs all tests. Last line: "N passed, N failed, N skipped". Exit 0 only when all is well.
+#   ./test.sh          everything that guards a commit, in less than 20 minutes on two cores
+#   ./test.sh deep     the same with long campaigns (stages and tests read MEMBERSHIP_TEST_DEPTH=deep), for hours
+#
+# To add tests: an xunit project named tests/*.Tests (or with <IsTestProject>) that is in Membership.sln is found by itself.
+# To add another stage: write a function stage_NAME that prints what it likes and, as its LAST line, "N passed, N failed, N skipped"
+# (for work that is not counted: 0 0 0), returns non-zero when it failed, and append NAME to `stages` below.
+set -uo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" || exit 74
+
+stages=(packages restore build format launchers tests)
+hang_limit=6min                       # a test project that says nothing for so long is stopped and has failed
+results=$PWD/.build/test-results
+
+case "${1:-}" in
+    "") depth=commit ;;
+    deep) depth=deep ;;
+    *) echo "usage: ./test.sh [deep]" >&2; exit 64 ;;
+esac
+export MEMBERSHIP_TEST_DEPTH=$depth DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
+if [[ -z ${HOME:-} || ! -w ${HOME:-/nonexistent} ]]; then
+    export HOME=$PWD/.build/home
+    mkdir -p "$HOME"
+fi
+
+# Programs that tests call, and the Debian package of each. Only root can install; without them the tests that need them are skipped.
+stage_packages() {
+    local missing=() pair
+    for pair in ip:iproute2 tc:iproute2 nft:nftables tcpdump:tcpdump ps:procps unshare:util-linux flock:util-linux; do
+        command -v "${pair%%:*}" >/dev/null || [[ " ${missing[*]:-} " == *" ${pair##*:} "* ]] || missing+=("${pair##*:}")
+    done
+    if ((${#missing[@]})); then
+        if ((EUID != 0)); then
+            echo "missing (install as root: apt-get install ${missing[*]})"
+        elif ! command -v apt-get >/dev/null; then
+            echo "missing and no apt-get here: ${missing[*]}"
+        else
+            export DEBIAN_FRONTEND=noninteractive
+            { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}"; } || echo "could not install: ${missing[*]}"
+        fi
+    fi
+    echo "0 passed, 0 failed, 0 skipped"
+}
+
+stage_restore() {
+    dotnet restore Membership.sln --locked-mode -nodeReuse:false -v quiet || return 1
+    echo "0 passed, 0 failed, 0 skipped"
+}
+
+stage_build() {
+    dotnet build Membership.sln -c Release --no-restore -nodeReuse:false -clp:NoSummary -v quiet || return 1
+    echo "0 passed, 0 failed, 0 skipped"
+}
+
+stage_format() {
+    dotnet format Membership.sln --verify-no-changes --no-restore || return 1
+    echo "0 passed, 0 failed, 0 skipped"
+}
+
+# What ./mbr and ./membershipd run: tests that start daemons and the demo use these programs.
+stage_launchers() {
+    scripts/launch.sh --build-only || return 1
+    echo "0 passed, 0 failed, 0 skipped"
+}
+
+# "name passed failed skipped" of one trx file.
+read_counters() {
+    sed -n 's/.*<Counters total="\([0-9]*\)" executed="\([0-9]*\)" passed="\([0-9]*\)".*/\1 \2 \3/p' "$1" | tail -1
+}
+
+run_test_project() {
+    local project=$1 name trx counters code total executed ok
+    name=$(basename "$project" .csproj)
+    trx=$results/$name.trx
+    dotnet test "$project" -c Release --no-build --nologo --logger "trx;LogFileName=$trx" --logger "console;verbosity=minimal" \
+        --results-directory "$results" --blame-hang --blame-hang-timeout "$hang_limit" >"$results/$name.log" 2>&1
+    code=$?
+    counters=$([[ -e $trx ]] && read_counters "$trx")
+    read -r total executed ok <<<"${counters:-0 0 0}"
+    local failed=$((executed - ok)) skipped=$((total - executed))
+    if ((code != 0 || failed > 0 || total == 0)); then
+        cat "$results/$name.log"
+        if ((total == 0)); then echo "$name: no test ran"; fi
+        if ((failed == 0)); then failed=1; fi
+    fi
+    printf '  %-40s %5d passed, %d failed, %d skipped\n' "$name" "$ok" "$failed" "$skipped"
+    passed_sum=$((passed_sum + ok)) failed_sum=$((failed_sum + failed)) skipped_sum=$((skipped_sum + skipped))
+}
+
+stage_tests() {
+    local passed_sum=0 failed_sum=0 skipped_sum=0 project
+    rm -rf "$results"
+    mkdir -p "$results"
+    for project in $(grep -l '<IsTestProject>true' tests/*/*.csproj tests/*/*/*.csproj 2>/dev/null); do
+        run_test_project "$project"
+    done
+    echo "$passed_sum passed, $failed_sum failed, $skipped_sum skipped"
+    ((failed_sum == 0))
+}
+
+passed=0 failed=0 skipped=0 started=$SECONDS
+mkdir -p .build
+for stage in "${stages[@]}"; do
+    stage_started=$SECONDS
+    printf '== %s (at %d:%02d)\n' "$stage" $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60))
+    "stage_$stage" > >(tee ".build/stage-$stage.log") 2>&1
+    code=$?
+    wait $!     # for tee: the summary line must be in the file
+    read -r p f s <<<"$(tail -n 1 ".build/stage-$stage.log" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p')"
+    if [[ -z ${s:-} ]]; then p=0 f=1 s=0; fi
+    if ((code != 0 && f == 0)); then f=1; fi
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    printf '== %s: %s after %d s\n' "$stage" "$( ((f == 0)) && echo ok || echo FAILED)" $((SECONDS - stage_started))
+    # Without a restored and built solution the later stages would only repeat the same error.
+    if ((f > 0)) && [[ $stage == restore || $stage == build ]]; then break; fi
+done
+if ((passed == 0 && failed == 0)); then
+    echo "no test ran"
+    failed=1
+fi
+printf '== all stages: %d min %d s\n' $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60))
+echo "$passed passed, $failed failed, $skipped skipped"
+((failed == 0))
