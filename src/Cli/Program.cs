@@ -1,1 +1,4 @@
-Console.WriteLine("mbr");
+using Membership.Cli;
+
+var host = CliHost.ForThisProcess();
+return await Mbr.RunAsync(args, host, CancellationToken.None);

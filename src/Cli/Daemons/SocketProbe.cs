@@ -1,0 +1,79 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Membership.Cli.Errors;
+
+namespace Membership.Cli.Daemons;
+
+/// <summary>Connects to a Unix socket once to learn, in the kernel's words, why that is not possible, and who is behind it.</summary>
+internal static class SocketProbe
+{
+    /// <summary>Longest path the system accepts in a socket address (sun_path less its final zero), bytes.</summary>
+    public const int PathBytesMax = 107;
+
+    private const int SolSocket = 1;
+    private const int SoPeerCred = 17;
+    private const int UcredBytes = 12; // pid, uid, gid: 32 bits each
+
+    /// <summary>Connects and returns the process id behind the socket; throws the error that says what is in the way.</summary>
+    public static async Task<int?> ConnectAsync(string path, string user, CancellationToken cancellationToken)
+    {
+        RefusePath(path);
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
+            return PeerProcess(socket);
+        }
+        catch (SocketException error)
+        {
+            throw Translate(error, path, user);
+        }
+    }
+
+    private static void RefusePath(string path)
+    {
+        var length = System.Text.Encoding.UTF8.GetByteCount(path);
+        if (length > PathBytesMax)
+            throw new CliException(ErrorCatalogue.SocketPathTooLong, ("socket", path), ("length", length), ("maximum", PathBytesMax));
+        if (Directory.Exists(path))
+            throw NotASocket(path, "a folder");
+        if (new FileInfo(path) is { Exists: true } file && file.LinkTarget is null && IsRegular(file))
+            throw NotASocket(path, "an ordinary file");
+    }
+
+    // A socket's length is always zero and it can be neither read nor mapped; Normal is what .NET reports for ordinary files and sockets alike.
+    private static bool IsRegular(FileInfo file)
+    {
+        if (file.Length > 0)
+            return true;
+        try
+        {
+            using var opened = file.OpenRead();
+            return true;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return false; // a socket (ENXIO), or a file that may not be read: connecting tells which
+        }
+    }
+
+    private static CliException NotASocket(string path, string kind) => new(ErrorCatalogue.NotASocket,
+        ("socket", path), ("kind", kind), ("default", CommonOptions.DefaultSocket));
+
+    private static CliException Translate(SocketException error, string path, string user) => error.SocketErrorCode switch
+    {
+        SocketError.ConnectionRefused => new CliException(ErrorCatalogue.ConnectionRefused, error, ("socket", path)),
+        SocketError.AccessDenied => new CliException(ErrorCatalogue.SocketDenied, error, ("socket", path), ("user", user)),
+        _ when !File.Exists(path) => new CliException(ErrorCatalogue.SocketMissing, error, ("socket", path)),
+        _ => new CliException(ErrorCatalogue.ConnectFailed, error, ("socket", path), ("detail", error.Message)),
+    };
+
+    private static int? PeerProcess(Socket socket)
+    {
+        if (!OperatingSystem.IsLinux())
+            return null;
+        Span<byte> credentials = stackalloc byte[UcredBytes];
+        var length = socket.GetRawSocketOption(SolSocket, SoPeerCred, credentials);
+        return length == UcredBytes ? MemoryMarshal.Read<int>(credentials) : null;
+    }
+}
