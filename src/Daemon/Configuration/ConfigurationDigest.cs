@@ -1,0 +1,34 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Membership.Daemon.Configuration;
+
+/// <summary>Digest of what must be equal on all nodes; compared when links are set up.</summary>
+/// <remarks>Taken over the values, not the bytes of the file: comments, order and <c>1s</c> against <c>1000ms</c> make no difference.
+/// Left out is what only one machine sees: the key file's place, the api section, resources (agreed on elsewhere).</remarks>
+internal static class ConfigurationDigest
+{
+    /// <summary>First eight bytes of the SHA-256 of <see cref="Canonical"/>.</summary>
+    public static ulong Of(ClusterConfiguration configuration)
+    {
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(Canonical(configuration)));
+        return BinaryPrimitives.ReadUInt64BigEndian(hash);
+    }
+
+    /// <summary>One line per value, in a fixed order.</summary>
+    public static string Canonical(ClusterConfiguration c)
+    {
+        var text = new StringBuilder("membership 1\n");
+        text.Append(CultureInfo.InvariantCulture, $"cluster {c.Cluster}\n");
+        text.Append(CultureInfo.InvariantCulture, $"timing {c.Timing.Token.Ticks} {c.Timing.Consensus.Ticks} {c.Timing.LinkDown.Ticks}\n");
+        text.Append(CultureInfo.InvariantCulture, $"links {c.LinkPolicy} {string.Join(',', c.LinkPriorities)} {c.DatagramBytesMax}\n");
+        text.Append(CultureInfo.InvariantCulture, $"ring {c.Ring.MessageBytesMax} {c.Ring.QueueBytesMax} {c.Ring.WindowBytes} {c.Ring.VisitBytes} {c.Ring.PostTokenBytes} {c.Ring.WindowFrames}\n");
+        var q = c.Quorum;
+        text.Append(CultureInfo.InvariantCulture, $"quorum {q.Mode} {q.WaitForAll} {q.TieBreaker} {q.AllowDownscale} {q.ExpectedVotes?.ToString(CultureInfo.InvariantCulture) ?? "sum"}\n");
+        foreach (var node in c.Nodes)
+            text.Append(CultureInfo.InvariantCulture, $"node {node.Id} {node.Name} {node.Votes} {string.Join(' ', node.Links)}\n");
+        return text.ToString();
+    }
+}
