@@ -1,7 +1,8 @@
+using System.Threading.Channels;
+using Membership.Daemon.State;
 using Membership.Links;
 using Membership.Node;
 using Membership.Totem;
-using Membership.Daemon.State;
 
 namespace Membership.Daemon.Ring;
 
@@ -11,49 +12,204 @@ namespace Membership.Daemon.Ring;
 internal sealed record RingExit(int Code, string Message);
 
 /// <summary>What a query sees on the ring thread. Copy what you need; keep no reference.</summary>
-internal readonly record struct RingView(MembershipNode Node, Instant Now, IReadOnlyList<LinkCounters> Io);
+/// <param name="Node">The node, to be read only.</param>
+/// <param name="Now">The present.</param>
+/// <param name="Io">Counters by link.</param>
+/// <param name="Tripwires">Nodes with an established tripwire.</param>
+internal readonly record struct RingView(MembershipNode Node, Instant Now, IReadOnlyList<LinkCounters> Io, NodeSet Tripwires);
 
 /// <summary>Owns a node on one dedicated thread: feeds it datagrams, ticks and commands, executes its effects.</summary>
 /// <remarks>All public members may be called from any thread. Callbacks come on the ring thread and must not block.</remarks>
-internal sealed class RingHost : IAsyncDisposable
+internal sealed class RingHost : IReservationSink, IAsyncDisposable
 {
-    /// <summary>Binds the links, builds the node and starts the thread.</summary>
-    /// <exception cref="LinkBindException">No link at all can be bound (exit code 74): names each address and errno.</exception>
-    public static RingHost Start(RingHostOptions options, NodeStart start, ICipherSuite ciphers, IRingObserver observer, IReservationStore reservations) =>
-        throw new NotImplementedException();
+    /// <summary>Longest freeze that can be asked for.</summary>
+    public static readonly TimeSpan FreezeMax = TimeSpan.FromMinutes(10);
+
+    private readonly TaskCompletionSource<RingExit> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly RingHostOptions _options;
+    private readonly Mailbox _mailbox;
+    private readonly RingLoop _loop;
+
+    private RingHost(RingHostOptions options, NodeStart start, ICipherSuite ciphers, IRingObserver observer, IReservationStore reservations)
+    {
+        _options = options;
+        _mailbox = new Mailbox(options.SubmitCapacity);
+        _loop = new RingLoop(options, start, ciphers, Clock, _mailbox, observer, reservations, this);
+    }
 
     /// <summary>The clock of this host.</summary>
-    public MonotonicClock Clock => throw new NotImplementedException();
+    public MonotonicClock Clock { get; } = new();
 
     /// <summary>Completes when the ring thread has ended, cleanly or not; never faults. A daemon exits with its code.</summary>
-    public Task<RingExit> Completion => throw new NotImplementedException();
+    public Task<RingExit> Completion => _completion.Task;
 
-    /// <summary>Hands a message to the ring thread; false when the queue is full. The memory must stay unchanged until the sink is called.</summary>
-    public bool TrySubmit(ReadOnlyMemory<byte> payload, DeliveryLevel level, byte service, ISubmitSink sink, ulong tag) =>
-        throw new NotImplementedException();
+    /// <summary>Binds the links, builds the node and starts the thread.</summary>
+    /// <exception cref="LinkBindException">No link at all can be bound (exit code 74): names each address and errno.</exception>
+    public static RingHost Start(RingHostOptions options, NodeStart start, ICipherSuite ciphers, IRingObserver observer, IReservationStore reservations)
+    {
+        var host = new RingHost(options, start, ciphers, observer, reservations);
+        try
+        {
+            host._loop.Open();
+        }
+        catch (LinkBindException)
+        {
+            host._loop.Dispose();
+            throw;
+        }
+
+        new Thread(host.Run) { Name = "ring", IsBackground = true }.Start();
+        return host;
+    }
+
+    /// <summary>Hands a message to the ring thread; false when the queue is full or the thread has ended. The memory must stay unchanged until the sink is called.</summary>
+    public bool TrySubmit(ReadOnlyMemory<byte> payload, DeliveryLevel level, byte service, ISubmitSink sink, ulong tag)
+    {
+        if (!_mailbox.Submits.Writer.TryWrite(new Submission(payload, level, service, sink, tag))) return false;
+        _mailbox.WakeForSubmit();
+        return true;
+    }
 
     /// <summary>Hands a message to the ring thread, waiting for room. Cancelling stops the waiting; the message was then not handed over.</summary>
     /// <exception cref="RingStoppedException">The ring thread has ended.</exception>
     public ValueTask SubmitAsync(ReadOnlyMemory<byte> payload, DeliveryLevel level, byte service, ISubmitSink sink, ulong tag, CancellationToken cancellationToken) =>
-        throw new NotImplementedException();
+        TrySubmit(payload, level, service, sink, tag)
+            ? ValueTask.CompletedTask
+            : WaitAndSubmitAsync(new Submission(payload, level, service, sink, tag), cancellationToken);
 
     /// <summary>Leave cleanly; <see cref="Completion"/> then ends with code 0. Repeated calls do nothing.</summary>
-    public void Leave() => throw new NotImplementedException();
+    public void Leave() => _mailbox.Leave();
 
     /// <summary>Runs <paramref name="read"/> on the ring thread and returns what it returns: the way to status and counters.</summary>
     /// <exception cref="RingStoppedException">The ring thread has ended.</exception>
-    public Task<T> QueryAsync<T>(Func<RingView, T> read, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public Task<T> QueryAsync<T>(Func<RingView, T> read, CancellationToken cancellationToken) =>
+        RunAsync(new Call<T>(loop => read(loop.View)), cancellationToken);
+
+    /// <summary>Runs a change of the node on the ring thread (a new key ring, say). Cancelling stops the waiting; the change may still come about.</summary>
+    /// <exception cref="RingStoppedException">The ring thread has ended.</exception>
+    public Task<T> ExecuteAsync<T>(Func<MembershipNode, Instant, INodeEffects, T> change, CancellationToken cancellationToken) =>
+        RunAsync(new Call<T>(loop => loop.Execute(change)), cancellationToken);
 
     /// <summary>Replaces all injected faults.</summary>
     /// <exception cref="InvalidOperationException">The daemon was started without --allow-fault-injection.</exception>
-    public Task SetFaults(IReadOnlyList<FaultRule> rules, CancellationToken cancellationToken) => throw new NotImplementedException();
+    /// <exception cref="ArgumentException">A rule names a node that is not configured, or a loss outside 0 to 1.</exception>
+    public Task SetFaults(IReadOnlyList<FaultRule> rules, CancellationToken cancellationToken)
+    {
+        CheckFaultsAllowed();
+        foreach (var rule in rules)
+        {
+            if (!(rule.Loss is >= 0 and <= 1)) throw new ArgumentException($"a loss of {rule.Loss} is not between 0 and 1", nameof(rules));
+            if (rule.Peer is { } peer && _options.Peers.All(configured => configured.Node != peer))
+                throw new ArgumentException($"node {peer} is not configured", nameof(rules));
+        }
 
-    /// <summary>Stops the ring thread for a while, as a stalled machine would. Returns when the thread is about to stop, not after.</summary>
+        return RunAsync(new Call<bool>(loop => Done(() => loop.SetFaults([.. rules]))), cancellationToken);
+    }
+
+    /// <summary>Stops the ring thread for a while, as a stalled machine would. Returns when the thread goes on.</summary>
     /// <exception cref="InvalidOperationException">The daemon was started without --allow-fault-injection.</exception>
-    public Task Freeze(TimeSpan duration, CancellationToken cancellationToken) => throw new NotImplementedException();
+    /// <exception cref="ArgumentOutOfRangeException">Not positive, or beyond <see cref="FreezeMax"/>.</exception>
+    public Task Freeze(TimeSpan duration, CancellationToken cancellationToken)
+    {
+        CheckFaultsAllowed();
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(duration, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(duration, FreezeMax);
+        return RunAsync(new Call<bool>(loop => Done(() => loop.Freeze(duration))), cancellationToken);
+    }
+
+    void IReservationSink.Reserved(ulong upTo) => _mailbox.Reserved(upTo);
+
+    void IReservationSink.ReservationFailed(string message) => _mailbox.ReservationFailed(message);
 
     /// <summary>Stops the thread without leaving (tests; a daemon leaves). The sockets close, so peers see the process as gone.</summary>
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
+    public async ValueTask DisposeAsync()
+    {
+        _mailbox.Stop();
+        await Completion;
+    }
+
+    private static bool Done(Action action)
+    {
+        action();
+        return true;
+    }
+
+    private void Run()
+    {
+        var exit = _loop.Run();
+        _loop.Dispose();
+        try
+        {
+            _loop.RefuseHeld();
+            _mailbox.Close(new RingStoppedException(exit.Message));
+        }
+        catch (Exception error)
+        {
+            exit = new RingExit(RingLoop.ExitBroken, $"{exit.Message} Answering what still waited failed: {error}");
+        }
+
+        _completion.SetResult(exit);
+    }
+
+    private async ValueTask WaitAndSubmitAsync(Submission submission, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _mailbox.Submits.Writer.WriteAsync(submission, cancellationToken);
+        }
+        catch (ChannelClosedException)
+        {
+            throw await StoppedAsync();
+        }
+
+        _mailbox.WakeForSubmit();
+    }
+
+    private async Task<T> RunAsync<T>(Call<T> call, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _mailbox.Commands.Writer.WriteAsync(call, cancellationToken);
+        }
+        catch (ChannelClosedException)
+        {
+            throw await StoppedAsync();
+        }
+
+        _mailbox.Wake();
+        return await call.Result.WaitAsync(cancellationToken);
+    }
+
+    private async Task<RingStoppedException> StoppedAsync() => new((await Completion).Message);
+
+    private void CheckFaultsAllowed()
+    {
+        if (!_options.AllowFaultInjection)
+            throw new InvalidOperationException("faults cannot be injected: this daemon was started without --allow-fault-injection");
+    }
+
+    /// <summary>A function called on the ring thread for somebody who awaits its result.</summary>
+    private sealed class Call<T>(Func<RingLoop, T> function) : RingCommand
+    {
+        private readonly TaskCompletionSource<T> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<T> Result => _result.Task;
+
+        public override void Run(RingLoop loop)
+        {
+            try
+            {
+                _result.TrySetResult(function(loop));
+            }
+            catch (Exception error)
+            {
+                _result.TrySetException(error);
+                if (error is InvariantBrokenException) throw; // that concerns the node, not only the asker
+            }
+        }
+
+        public override void Abandon(RingStoppedException reason) => _result.TrySetException(reason);
+    }
 }
 
 /// <summary>The ring thread has ended; nothing can be asked of it any more.</summary>

@@ -1,0 +1,49 @@
+using Membership.Links;
+using Membership.Node;
+using Membership.Totem;
+
+namespace Membership.Daemon.Ring;
+
+/// <summary>What the node asks for, done.</summary>
+internal sealed partial class RingLoop : INodeEffects
+{
+    void INodeEffects.Transmit(LinkId link, NodeSet targets, ReadOnlySpan<byte> datagrams, int segmentBytes) =>
+        _io.Transmit(link, targets, datagrams, segmentBytes);
+
+    void INodeEffects.Deliver(in Delivery delivery, ReadOnlySpan<byte> payload)
+    {
+        _hasReported = true;
+        _observer.Deliver(delivery, payload, _now);
+    }
+
+    void INodeEffects.InstallView(View view)
+    {
+        _hasReported = true;
+        _observer.InstallView(view, _now);
+    }
+
+    void INodeEffects.Failed(ulong counter)
+    {
+        _hasReported = true;
+        _observer.Failed(counter, _now);
+    }
+
+    void INodeEffects.Reserve(ulong upTo) => _reservations.Request(upTo, _reservationSink);
+
+    void INodeEffects.Neighbours(NodeSet neighbours) => _tripwires.SetNeighbours(_now, neighbours);
+
+    void INodeEffects.DiscardReceived() => _io.Discard();
+
+    void INodeEffects.Fact(NodeFact fact)
+    {
+        _hasReported = true;
+        _observer.Fact(fact, _now);
+    }
+
+    void INodeEffects.Left()
+    {
+        _hasReported = true;
+        _hasLeft = true;
+        _observer.Left(_now);
+    }
+}

@@ -1,0 +1,267 @@
+using Membership.Daemon.State;
+using Membership.Links;
+using Membership.Node;
+using Membership.Totem;
+
+namespace Membership.Daemon.Ring;
+
+/// <summary>One turn after the other: wait, datagrams, evidence, commands, time. The only code that ever touches the node.</summary>
+/// <remarks>
+/// Order of a turn: what came from the ring first (until the sockets are empty), then a bounded number of commands, then deadlines, so that a token never
+/// waits for an application and silence is never concluded from datagrams that merely have not been read yet.
+/// </remarks>
+internal sealed partial class RingLoop : IDatagramReader, IDisposable
+{
+    /// <summary>Exit code of our own mistakes (EX_SOFTWARE).</summary>
+    public const int ExitBroken = 70;
+
+    /// <summary>Exit code of a state directory that cannot be written (EX_IOERR).</summary>
+    public const int ExitState = 74;
+
+    /// <summary>Commands (not messages) run in one turn.</summary>
+    private const int CommandsPerTurn = 32;
+
+    /// <summary>A deadline met later than this means that the thread was held up: the sockets are read once more before time is looked at.</summary>
+    private static readonly TimeSpan LateTick = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>The node promises to have left within its token timeout; beyond this the host stops without it.</summary>
+    private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(15);
+
+    private readonly RingHostOptions _options;
+    private readonly MembershipNode _node;
+    private readonly NodeTable _nodes;
+    private readonly MonotonicClock _clock;
+    private readonly Mailbox _mailbox;
+    private readonly IRingObserver _observer;
+    private readonly IReservationStore _reservations;
+    private readonly IReservationSink _reservationSink;
+    private readonly FaultInjection? _faults;
+    private readonly DatagramIo _io;
+    private readonly Tripwires _tripwires;
+    private readonly PollSet _poll;
+
+    private Instant _now;
+    private Instant _leaveDeadline = Instant.Never;
+    private Submission _held;
+    private bool _isHolding;
+    private bool _hasMoreWork;
+    private bool _hasReported;
+    private bool _hasLeft;
+    private RingExit _exit;
+
+    public RingLoop(RingHostOptions options, NodeStart start, ICipherSuite ciphers, MonotonicClock clock, Mailbox mailbox, IRingObserver observer,
+        IReservationStore reservations, IReservationSink reservationSink)
+    {
+        _options = options;
+        _nodes = start.Links.Nodes;
+        _clock = clock;
+        _mailbox = mailbox;
+        _observer = observer;
+        _reservations = reservations;
+        _reservationSink = reservationSink;
+        _faults = options.AllowFaultInjection ? new FaultInjection(_nodes, options.FaultSeed) : null;
+        _exit = new RingExit(0, $"node {options.Self} left the cluster");
+        _node = new MembershipNode(start, ciphers);
+        _io = new DatagramIo(_nodes, options, _faults);
+        _tripwires = new Tripwires(_io.Books, _nodes.Position(options.Self), _nodes.Count, options.TripwireRetry, options.BindRetry);
+        _poll = new PollSet(1 + _io.Books.Count + _tripwires.DescriptorsMax);
+    }
+
+    /// <summary>What a query sees.</summary>
+    public RingView View => new(_node, _clock.Now, _io.Counters, _tripwires.Established);
+
+    /// <summary>Binds the links; before <see cref="Run"/>, on any one thread.</summary>
+    /// <exception cref="LinkBindException">No link can be bound.</exception>
+    public void Open()
+    {
+        _now = _clock.Now;
+        _io.Open(_now, this);
+        _tripwires.Listen(_now, this);
+    }
+
+    /// <summary>Turns until the node has left, the host stops, or something is broken.</summary>
+    public RingExit Run()
+    {
+        try
+        {
+            Libc.UseExactTimers();
+            _now = _clock.Now;
+            _node.Start(_now, this);
+            while (!_hasLeft && !_mailbox.IsStopping) Turn();
+            return _exit;
+        }
+        catch (InvariantBrokenException broken)
+        {
+            return new RingExit(ExitBroken, $"Node {_options.Self}: {broken.Message}. The node stops, because what it would do next cannot be trusted; the others go on "
+                + $"without it. This is a mistake in membershipd: please report it with this text and the recording. {broken.StackTrace}");
+        }
+        catch (Exception error)
+        {
+            // Whatever it was, a ring thread that goes on after it would be half alive: worse than dead.
+            return new RingExit(ExitBroken, $"Node {_options.Self}: the ring thread failed and the node stops; the others go on without it. "
+                + $"This is a mistake in membershipd: please report it with this text. {error}");
+        }
+    }
+
+    /// <summary>After the end: the message that was held is answered like those still in the channel.</summary>
+    public void RefuseHeld()
+    {
+        if (_isHolding) _held.Sink.Submitted(_held.Tag, new SubmitResult(SubmitStatus.NotRunning, 0));
+        _isHolding = false;
+    }
+
+    /// <summary>Runs a change of the node itself on its thread.</summary>
+    public T Execute<T>(Func<MembershipNode, Instant, INodeEffects, T> change)
+    {
+        _now = _clock.Now;
+        return change(_node, _now, this);
+    }
+
+    /// <summary>Replaces the injected faults.</summary>
+    public void SetFaults(IReadOnlyList<FaultRule> rules)
+    {
+        _faults!.Set(rules); // not null: the host refused the command otherwise
+        OnFact(new RingHostFact.FaultsInjected(rules));
+    }
+
+    /// <summary>Stops this thread, as a stalled machine would; what is pending in this turn comes after it.</summary>
+    public void Freeze(TimeSpan duration)
+    {
+        OnFact(new RingHostFact.Frozen(duration));
+        EndTurn();
+        _mailbox.Freeze(duration);
+    }
+
+    public void OnDatagram(LinkId link, int position, ReadOnlySpan<byte> datagram)
+    {
+        _now = _clock.Now;
+        _node.OnDatagram(_now, link, position == AddressBook.Nobody ? null : _nodes[position], datagram, this);
+    }
+
+    public void OnBatchEnd()
+    {
+        _now = _clock.Now;
+        _node.OnBatchEnd(_now, this);
+    }
+
+    public void OnFact(RingHostFact fact)
+    {
+        _hasReported = true;
+        _observer.HostFact(fact, _now);
+    }
+
+    public void Dispose()
+    {
+        _tripwires.Dispose();
+        _io.Dispose();
+        _poll.Dispose();
+    }
+
+    private void Turn()
+    {
+        Wait();
+        _now = _clock.Now;
+        var unreachable = _io.Receive(_poll, this);
+        var closed = _tripwires.Collect(_poll, _now);
+        Hint(unreachable, LinkHint.PortUnreachable);
+        Hint(closed, LinkHint.TripwireClosed);
+        RunCommands();
+        TakeSubmits();
+        Tick();
+        EndTurn();
+    }
+
+    private void Wait()
+    {
+        _poll.Clear();
+        var wake = _poll.Add(_mailbox.Descriptor, Libc.PollIn);
+        _io.AddTo(_poll);
+        _tripwires.AddTo(_poll);
+        var waits = !_hasMoreWork && _mailbox.TryBeginWait(wantsSubmits: !_isHolding);
+        _poll.Wait(waits ? NanosecondsToDeadline() : 0);
+        if (waits) _mailbox.EndWait();
+        if (_poll.Returned(wake) != 0) _mailbox.ClearWake();
+    }
+
+    private long? NanosecondsToDeadline()
+    {
+        var deadline = Earlier(Earlier(_node.NextDeadline, _leaveDeadline), Earlier(_io.NextDeadline, _tripwires.NextDeadline));
+        return deadline == Instant.Never ? null : Math.Max(deadline.Nanoseconds - _clock.Now.Nanoseconds, 0);
+    }
+
+    private static Instant Earlier(Instant left, Instant right) => left < right ? left : right;
+
+    private void Hint(NodeSet peers, LinkHint hint)
+    {
+        foreach (var position in peers)
+        {
+            _now = _clock.Now;
+            _node.OnHint(_now, _nodes[position], hint, this);
+        }
+    }
+
+    private void RunCommands()
+    {
+        _mailbox.BeginUrgent();
+        if (_mailbox.TryTakeReserved(out var upTo)) _node.OnReserved(_now = _clock.Now, upTo, this);
+        if (_mailbox.ReservationFailure is { } failure && _exit.Code == 0) _exit = new RingExit(ExitState, failure);
+        for (var run = 0; run < CommandsPerTurn && _mailbox.Commands.Reader.TryRead(out var command); run++) command.Run(this);
+        if (_leaveDeadline == Instant.Never && (_mailbox.IsLeaving || _exit.Code != 0)) BeginToLeave();
+    }
+
+    private void BeginToLeave()
+    {
+        _now = _clock.Now;
+        _leaveDeadline = _now + LeaveLimit;
+        _node.Leave(_now, this);
+    }
+
+    /// <summary>Feeds messages, at most a bounded number and size a turn. Where the node's queue is full the message is held and those behind it wait in their channel.</summary>
+    private void TakeSubmits()
+    {
+        _now = _clock.Now;
+        var submits = 0;
+        var bytes = 0;
+        while (submits < _options.SubmitsPerTurn && bytes < _options.SubmitBytesPerTurn && (_isHolding || _mailbox.Submits.Reader.TryRead(out _held)))
+        {
+            var result = _node.Submit(_now, _held.Payload.Span, _held.Level, _held.Service, this);
+            _isHolding = result.Status is SubmitStatus.QueueFull;
+            if (_isHolding) break;
+            submits++;
+            bytes += _held.Payload.Length;
+            _hasReported = true;
+            _held.Sink.Submitted(_held.Tag, result);
+            _held = default;
+        }
+
+        if (submits > 0) _node.OnSubmitted(_now, this);
+        _hasMoreWork = !_isHolding && _mailbox.Submits.Reader.Count > 0;
+    }
+
+    private void Tick()
+    {
+        var deadline = _node.NextDeadline;
+        var now = _clock.Now;
+        if (now >= deadline)
+        {
+            if (now - deadline > LateTick) _io.ReceiveWaiting(this);
+            _now = _clock.Now;
+            _node.OnTick(_now, this);
+        }
+
+        _now = now;
+        _io.OnTick(now, this);
+        _io.ReportSegmentation(this);
+        _tripwires.OnTick(now, this);
+        if (now < _leaveDeadline || _hasLeft) return;
+        _hasLeft = true;
+        if (_exit.Code == 0) _exit = new RingExit(0, $"node {_options.Self} stopped: the ring did not confirm its leaving within {LeaveLimit.TotalSeconds} s");
+    }
+
+    private void EndTurn()
+    {
+        if (!_hasReported) return;
+        _hasReported = false;
+        _observer.BatchEnd(_now);
+    }
+}
