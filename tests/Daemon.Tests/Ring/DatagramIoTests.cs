@@ -39,7 +39,7 @@ public sealed class DatagramIoTests(ITestOutputHelper output)
         var received = pair.ReceiveAtSecond(201);
 
         Assert.Equal(burst, received.SelectMany(datagram => datagram.Bytes));
-        Assert.Equal(1, received[^1].Bytes.Length);
+        Assert.Single(received[^1].Bytes);
         Assert.InRange(pair.First.Counters[0].SendCalls, 1, 5);
     }
 
