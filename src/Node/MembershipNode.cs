@@ -16,50 +16,150 @@ public sealed record NodeStart(LinkOptions Links, TotemOptions Totem, BootId Boo
 /// <remarks>Single-threaded; the daemon, the simulator and the replayer run this same type.</remarks>
 public sealed class MembershipNode
 {
-    public MembershipNode(NodeStart start, ICipherSuite ciphers) => throw new NotImplementedException();
+    private readonly LinkLayer _links;
+    private readonly TotemNode _totem;
+    private readonly Wiring _wiring;
+    private readonly TimeSpan _shortStall;
+    private readonly TimeSpan _longStall;
+    private Instant _lastInput;
+    private Instant _expected = Instant.Never;
+    private bool _isDiscarding;
+
+    public MembershipNode(NodeStart start, ICipherSuite ciphers)
+    {
+        _links = new LinkLayer(start.Links, start.Boot, ciphers, new Random(start.Seed));
+        _totem = new TotemNode(start.Totem, start.Boot.Short, start.RingSequence, start.ReservedUpTo, _links.FrameBytesMax);
+        _wiring = new Wiring(_links, _totem, start.Totem.Nodes);
+        _longStall = start.Totem.LinkDown;
+        _shortStall = start.Totem.LinkDown / 4;
+    }
 
     /// <summary>When <see cref="OnTick"/> is next due.</summary>
-    public Instant NextDeadline => throw new NotImplementedException();
+    public Instant NextDeadline => _links.NextDeadline < _totem.NextDeadline ? _links.NextDeadline : _totem.NextDeadline;
 
     /// <summary>The state of the ring protocol.</summary>
-    public TotemState State => throw new NotImplementedException();
+    public TotemState State => _totem.State;
 
     /// <summary>The regular view in force; null before the first.</summary>
-    public View? View => throw new NotImplementedException();
+    public View? View => _totem.View;
 
     /// <summary>Bytes waiting for the token.</summary>
-    public int QueuedBytes => throw new NotImplementedException();
+    public int QueuedBytes => _totem.QueuedBytes;
 
     /// <summary>The links, for status only.</summary>
-    public LinkLayer Links => throw new NotImplementedException();
+    public LinkLayer Links => _links;
 
     /// <summary>Counters of the ring, for status and metrics.</summary>
-    public TotemCounters Counters => throw new NotImplementedException();
+    public TotemCounters Counters => _totem.Counters;
 
     /// <summary>Begins: hellos go out, the first ring is gathered.</summary>
-    public void Start(Instant now, INodeEffects effects) => throw new NotImplementedException();
+    public void Start(Instant now, INodeEffects effects)
+    {
+        _lastInput = now;
+        _wiring.Begin(now, effects);
+        _links.Start(now, _wiring);
+        _wiring.DrainEvidence();
+        _totem.Start(now, _wiring);
+        End();
+    }
 
     /// <summary>A datagram from the network. <paramref name="source"/>: configured owner of the source address on that link, or null.</summary>
-    public void OnDatagram(Instant now, LinkId link, NodeId? source, ReadOnlySpan<byte> datagram, INodeEffects effects) => throw new NotImplementedException();
+    public void OnDatagram(Instant now, LinkId link, NodeId? source, ReadOnlySpan<byte> datagram, INodeEffects effects)
+    {
+        NoteTime(now, effects);
+        if (_isDiscarding) return;
+        _wiring.Begin(now, effects);
+        _links.OnDatagram(now, link, source, datagram, _wiring);
+        _wiring.DrainEvidence();
+    }
 
     /// <summary>All datagrams at hand have been fed: queued sends go out, deliveries are complete. Called once per receive batch.</summary>
-    public void OnBatchEnd(Instant now, INodeEffects effects) => throw new NotImplementedException();
+    public void OnBatchEnd(Instant now, INodeEffects effects)
+    {
+        _isDiscarding = false;
+        _wiring.Begin(now, effects);
+        End();
+    }
 
     /// <summary>A deadline came. Early or repeated calls do nothing.</summary>
-    public void OnTick(Instant now, INodeEffects effects) => throw new NotImplementedException();
+    public void OnTick(Instant now, INodeEffects effects)
+    {
+        NoteTime(now, effects);
+        _isDiscarding = false;
+        _wiring.Begin(now, effects);
+        _links.OnTick(now, _wiring);
+        _wiring.DrainEvidence();
+        _totem.OnTick(now, _wiring);
+        End();
+    }
 
     /// <summary>A message to be ordered. On Accepted it will be delivered here too, or <see cref="INodeEffects.Failed"/> is called.</summary>
-    public SubmitResult Submit(Instant now, ReadOnlySpan<byte> payload, DeliveryLevel level, byte service, INodeEffects effects) => throw new NotImplementedException();
+    public SubmitResult Submit(Instant now, ReadOnlySpan<byte> payload, DeliveryLevel level, byte service, INodeEffects effects) =>
+        _totem.Submit(payload, level, service);
 
     /// <summary>All submits at hand have been fed: a held token may be used now.</summary>
-    public void OnSubmitted(Instant now, INodeEffects effects) => throw new NotImplementedException();
+    public void OnSubmitted(Instant now, INodeEffects effects)
+    {
+        NoteTime(now, effects);
+        _wiring.Begin(now, effects);
+        _totem.OnSubmitted(now, _wiring);
+        End();
+    }
 
     /// <summary>Unauthenticated evidence from the host (port unreachable, closed tripwire).</summary>
-    public void OnHint(Instant now, NodeId peer, LinkHint hint, INodeEffects effects) => throw new NotImplementedException();
+    public void OnHint(Instant now, NodeId peer, LinkHint hint, INodeEffects effects)
+    {
+        NoteTime(now, effects);
+        _wiring.Begin(now, effects);
+        _links.OnHint(now, peer, hint, _wiring);
+        _wiring.DrainEvidence();
+        End();
+    }
 
     /// <summary>The reservation asked for by <see cref="INodeEffects.Reserve"/> is durable.</summary>
-    public void OnReserved(Instant now, ulong upTo, INodeEffects effects) => throw new NotImplementedException();
+    public void OnReserved(Instant now, ulong upTo, INodeEffects effects)
+    {
+        NoteTime(now, effects);
+        _wiring.Begin(now, effects);
+        _totem.OnReserved(now, upTo, _wiring);
+        End();
+    }
 
     /// <summary>Leave cleanly: what is queued is ordered first (for at most the token timeout), then the others are told; ends with <see cref="INodeEffects.Left"/>.</summary>
-    public void Leave(Instant now, INodeEffects effects) => throw new NotImplementedException();
+    public void Leave(Instant now, INodeEffects effects)
+    {
+        NoteTime(now, effects);
+        _wiring.Begin(now, effects);
+        _totem.Leave(now, _wiring);
+        End();
+    }
+
+    private void End()
+    {
+        _wiring.DrainEvidence();
+        _links.Flush(_wiring);
+        _expected = NextDeadline;
+    }
+
+    /// <summary>A deadline that passed long ago says that this node slept. What the links knew before is void; after a long sleep all is.</summary>
+    private void NoteTime(Instant now, INodeEffects effects)
+    {
+        var awake = _expected < _lastInput ? _lastInput : _expected;
+        _lastInput = now;
+        if (_expected == Instant.Never || now <= awake) return;
+        var slept = now - awake;
+        if (slept < _shortStall) return;
+        _expected = Instant.Never;
+        var isLong = slept >= _longStall;
+        _wiring.Begin(now, effects);
+        _links.OnStall(now);
+        if (isLong)
+        {
+            _isDiscarding = true;
+            effects.DiscardReceived();
+        }
+
+        _totem.OnStall(now, slept, isLong, _wiring);
+        End();
+    }
 }

@@ -8,8 +8,8 @@ public interface ITotemEffects
     /// <summary>Send one packet to every node of the set (not to self).</summary>
     void Send(NodeSet targets, ReadOnlySpan<byte> packet);
 
-    /// <summary>Send one packet to one node only (tokens).</summary>
-    void SendTo(NodeId target, ReadOnlySpan<byte> packet);
+    /// <summary>Send one packet to the node at a table position only (tokens).</summary>
+    void SendTo(int target, ReadOnlySpan<byte> packet);
 
     /// <summary>Hand everything queued to the network now (before the tail of an accelerated visit, and at the end of each input).</summary>
     void Flush();

@@ -60,7 +60,7 @@ public readonly record struct ViewMember(NodeId Node, ulong Boot);
 /// <param name="Id">Unique for ever.</param>
 /// <param name="Members">Ascending by node.</param>
 /// <param name="Previous">The view before it at this node; null for the first.</param>
-/// <param name="Joined">Of a regular view: members that were not in the regular view before it (an incarnation counts, not a number).</param>
+/// <param name="Joined">Of a regular view: members that did not come along from this node's previous view (an incarnation counts, not a number).</param>
 /// <param name="Left">Of a transitional view: members of the regular view before it that do not come along.</param>
 public sealed record View(
     ViewId Id,

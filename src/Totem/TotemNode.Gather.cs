@@ -1,0 +1,296 @@
+using Membership.Links;
+
+namespace Membership.Totem;
+
+// Agreeing on who forms the next ring: everybody computes the same clique of the same matrix (deviations D7, D8).
+public sealed partial class TotemNode
+{
+    private readonly JoinMessage _join;
+    private readonly JoinMessage _received;
+    private readonly JoinState[] _joins;
+    private readonly HearingMatrix _matrix = new();
+    private uint _epoch;
+    private uint _rowVersion;
+    private NodeSet _row;
+    private NodeSet _proposal;
+    private Instant _startedAt;
+    private int _consensusExpiries;
+
+    /// <summary>What a peer said in this gather.</summary>
+    private struct JoinState
+    {
+        public bool IsKnown;
+        public uint Epoch;
+        public NodeSet Proposal;
+    }
+
+    private void EnterGather(Instant now, GatherReason reason, int? cause, ITotemEffects effects)
+    {
+        Counters.Gathers++;
+        effects.Fact(new TotemFact.Gathering(reason, cause is { } position ? _nodes[position] : null, _ring, now - _lastTokenAt));
+        StopHolding();
+        foreach (var timer in TokenTimers) _timers.Cancel(timer);
+        _forming.Clear();
+        _recoveryQueue.Clear();
+        _tokenPacketLength = 0;
+        ChangeState(TotemState.Gather, effects);
+        _epoch++;
+        _consensusExpiries = 0;
+        Array.Clear(_joins);
+        _join.ClearRows();
+        foreach (var peer in _peers) peer.IsUnwilling = false;
+        _proposal = NodeSet.Empty;
+        _timers.Arm(TotemTimer.Consensus, now + _options.Consensus);
+        _timers.Arm(TotemTimer.Patience, now + Patience);
+        if (reason is GatherReason.TokenLost or GatherReason.CommitLost or GatherReason.RecoveryLost) effects.Suspect();
+        Propose(now, true, effects);
+    }
+
+    private static readonly TotemTimer[] TokenTimers =
+        [TotemTimer.TokenLoss, TotemTimer.TokenRetransmit, TotemTimer.HoldCancel, TotemTimer.Settle, TotemTimer.Announce];
+
+    /// <summary>So long a node of another ring may take to answer a Join.</summary>
+    private TimeSpan Patience => _options.Join * 5 < _options.Consensus / 2 ? _options.Join * 5 : _options.Consensus / 2;
+
+    /// <summary>Until then a starting node waits for every configured node before it settles for fewer.</summary>
+    private TimeSpan StartGrace => _options.LinkDown;
+
+    private void OnJoin(Instant now, int peer, ReadOnlySpan<byte> packet, ITotemEffects effects)
+    {
+        if (!_received.TryRead(packet) || _received.RingSequenceMax > RingSequenceLimit || !_received.Proposal.Contains(peer))
+        {
+            Malformed(peer, "join", effects);
+            return;
+        }
+
+        _peers[peer].IsUnwilling = false;
+        SawRingSequence(_received.RingSequenceMax, effects);
+        switch (State)
+        {
+            case TotemState.Operational: OnJoinWhileOperational(now, peer, effects); break;
+            case TotemState.Gather: TakeJoin(now, peer, effects); break;
+            default: OnJoinWhileForming(now, peer, effects); break;
+        }
+    }
+
+    /// <summary>A member that claims a sequence beyond this is broken: the ring could never count on.</summary>
+    private const ulong RingSequenceLimit = ulong.MaxValue / 4;
+
+    private void OnJoinWhileOperational(Instant now, int peer, ITotemEffects effects)
+    {
+        if (_members.Contains(peer) && _memberBoots[peer] == _peers[peer].Boot)
+        {
+            if (_received.Epoch <= _memberEpochs[peer]) return;
+            EnterGather(now, GatherReason.JoinFromMember, peer, effects);
+            TakeJoin(now, peer, effects);
+            return;
+        }
+
+        _peers[peer].IsGathering = true;
+        if (!IsMergeWanted(now)) return;
+        EnterGather(now, GatherReason.Merge, peer, effects);
+        TakeJoin(now, peer, effects);
+    }
+
+    private void OnJoinWhileForming(Instant now, int peer, ITotemEffects effects)
+    {
+        // A Join sent before its sender agreed to the ring being formed is old news.
+        if (!_commit.Members.Contains(peer) || _received.Epoch <= _commit.Epoch(peer)) return;
+        EnterGather(now, GatherReason.JoinFromMember, peer, effects);
+        TakeJoin(now, peer, effects);
+    }
+
+    private void TakeJoin(Instant now, int peer, ITotemEffects effects)
+    {
+        _peers[peer].IsGathering = true;
+        _joins[peer] = new JoinState { IsKnown = true, Epoch = _received.Epoch, Proposal = _received.Proposal };
+        var isNews = false;
+        foreach (var origin in _received.Rows)
+        {
+            if (origin == _self || !IsNewer(origin, _received.Row(origin))) continue;
+            _join.SetRow(origin, _received.Row(origin));
+
+            // Others may not hear the origin themselves: pass its row on.
+            isNews |= origin != peer || !_proposal.Contains(origin);
+        }
+
+        Propose(now, isNews, effects);
+    }
+
+    private bool IsNewer(int origin, HearingRow row)
+    {
+        if (_peers[origin].Boot != 0 && _peers[origin].IsReachable && row.Boot != _peers[origin].Boot) return false;
+        return !_join.Rows.Contains(origin) || _join.Row(origin).Boot != row.Boot || row.Version > _join.Row(origin).Version;
+    }
+
+    /// <summary>Computes the proposal anew; tells the others when it, or this node's row, changed; goes on when all agree.</summary>
+    private void Propose(Instant now, bool isNews, ITotemEffects effects)
+    {
+        if (State != TotemState.Gather) return;
+        var row = OwnRow(now);
+        if (row != _row)
+        {
+            _row = row;
+            _rowVersion++;
+            isNews = true;
+        }
+
+        _join.SetRow(_self, new HearingRow(_boot, _rowVersion, _row));
+        FillMatrix();
+        var proposal = _cliques.Of(_self, Candidates(), _matrix);
+        isNews |= proposal != _proposal;
+        _proposal = proposal;
+        if (isNews) SendJoin(now, effects);
+        CheckConsensus(now, effects);
+    }
+
+    /// <summary>Nodes this node would form a ring with.</summary>
+    private NodeSet OwnRow(Instant now)
+    {
+        var row = NodeSet.Of(_self);
+        for (var i = 0; i < _peers.Length; i++)
+        {
+            var peer = _peers[i];
+            if (i != _self && peer.IsReachable && !peer.HasLeft && !peer.IsUnwilling && peer.HeldUntil <= now) row = row.With(i);
+        }
+
+        return row;
+    }
+
+    private NodeSet Candidates()
+    {
+        var candidates = _row;
+        foreach (var origin in _join.Rows)
+        {
+            candidates = candidates.With(origin) | _join.Row(origin).Hears;
+        }
+
+        return candidates;
+    }
+
+    private void FillMatrix()
+    {
+        _matrix.Clear();
+        var candidates = Candidates();
+        foreach (var left in candidates)
+        {
+            foreach (var right in candidates)
+            {
+                if (left < right && GatherHears(left, right) && GatherHears(right, left)) _matrix.Connect(left, right);
+            }
+        }
+    }
+
+    /// <summary>By its Join, else by its heartbeats; a node that has said nothing yet is believed to hear whoever hears it.</summary>
+    private bool GatherHears(int who, int whom)
+    {
+        if (_join.Rows.Contains(who)) return _join.Row(who).Hears.Contains(whom);
+        if (_peers[who].IsReachable && _peers[who].Hears is { } hears) return hears.Contains(whom) || whom == _self;
+        return true;
+    }
+
+    private void SendJoin(Instant now, ITotemEffects effects)
+    {
+        _join.Epoch = _epoch;
+        _join.Ring = _ring;
+        _join.RingSequenceMax = _ringSequenceMax;
+        _join.Proposal = _proposal;
+        var length = _join.Write(_packet);
+        effects.Send(ReachablePeers(), _packet.AsSpan(0, length));
+        effects.Flush();
+        _timers.Arm(TotemTimer.Join, now + _options.Join);
+    }
+
+    private NodeSet ReachablePeers()
+    {
+        var set = NodeSet.Empty;
+        for (var i = 0; i < _peers.Length; i++)
+        {
+            if (i != _self && _peers[i].IsReachable) set = set.With(i);
+        }
+
+        return set;
+    }
+
+    private void OnJoinTimer(Instant now, ITotemEffects effects)
+    {
+        if (State != TotemState.Gather) return;
+        SendJoin(now, effects);
+        CheckConsensus(now, effects);
+    }
+
+    private void CheckConsensus(Instant now, ITotemEffects effects)
+    {
+        if (_isLeaving || !MayFormNow(now)) return;
+        foreach (var member in _proposal)
+        {
+            if (member != _self && !Agrees(member)) return;
+        }
+
+        if (_proposal.First != _self) return;
+        var sequence = _ringSequenceMax + RingSequenceStep;
+        if (sequence > _reservedUpTo)
+        {
+            // Half a block ahead was not enough (a node that knows far higher rings came): wait for the disk, then go on.
+            EnsureReserved(effects);
+            return;
+        }
+
+        var ring = new RingId(_options.Self, sequence, _boot);
+        effects.Fact(new TotemFact.Consensus(ring, _proposal));
+        if (_proposal.Count == 1) FormAlone(now, ring, effects);
+        else SendFirstCommit(now, ring, effects);
+    }
+
+    /// <summary>The paper leaves room for the ids of transitional configurations.</summary>
+    private const ulong RingSequenceStep = 4;
+
+    private bool Agrees(int member) => _joins[member].IsKnown && _joins[member].Proposal == _proposal && _peers[member].IsReachable;
+
+    private bool MayFormNow(Instant now)
+    {
+        if (_ring != RingId.None || _proposal == _nodes.All || now - _startedAt >= StartGrace) return true;
+        foreach (var member in _proposal)
+        {
+            if (member != _self && _peers[member].Ring != RingId.None && Agrees(member)) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Who said nothing is left out at once; who talks but does not agree, at the third time.</summary>
+    private void OnConsensusTimer(Instant now, ITotemEffects effects)
+    {
+        if (State != TotemState.Gather) return;
+        _consensusExpiries++;
+        effects.Suspect();
+        var all = true;
+        foreach (var member in _proposal)
+        {
+            if (member == _self || Agrees(member)) continue;
+            all = false;
+            if (_joins[member].IsKnown && _consensusExpiries < ConsensusPatience) continue;
+            HoldOut(now, member, _peers[member].HoldDown.Failed(now), effects);
+        }
+
+        // All agree, but the representative has sent no commit token.
+        if (all && _proposal.First != _self && _consensusExpiries >= 2) HoldOut(now, _proposal.First, _peers[_proposal.First].HoldDown.Failed(now), effects);
+        _timers.Arm(TotemTimer.Consensus, now + _options.Consensus);
+        effects.Fact(new TotemFact.Gathering(GatherReason.ConsensusTimeout, null, _ring, now - _lastTokenAt));
+        Propose(now, true, effects);
+    }
+
+    private const int ConsensusPatience = 3;
+
+    private void OnPatienceTimer(Instant now, ITotemEffects effects)
+    {
+        if (State != TotemState.Gather) return;
+        foreach (var member in _proposal)
+        {
+            if (member != _self && !_joins[member].IsKnown && !_members.Contains(member)) _peers[member].IsUnwilling = true;
+        }
+
+        Propose(now, false, effects);
+        _timers.Arm(TotemTimer.Patience, now + Patience);
+    }
+}

@@ -1,0 +1,466 @@
+using Membership.Links;
+
+namespace Membership.Totem;
+
+// Ordering: what a visit of the token does (TOCS'95, "Total Ordering Protocol").
+public sealed partial class TotemNode
+{
+    private static readonly TimeSpan LingerIdle = TimeSpan.FromMicroseconds(500);
+    private static readonly TimeSpan LingerMax = TimeSpan.FromMilliseconds(3);
+    private static readonly TimeSpan RetransmitMin = TimeSpan.FromMilliseconds(5);
+    private const int IdleRotationsToHold = 2;
+
+    private readonly Token _token = new();
+    private readonly Token _incoming = new();
+    private readonly byte[] _tokenPacket = new byte[Math.Max(Token.BytesMax, CommitToken.BytesMax)];
+    private int _tokenPacketLength;
+    private int _tokenTarget;
+    private ulong _tokenSeq;
+    private Seq _previousAru;
+    private Seq _previousSeq;
+    private Seq _requestLimit;
+    private Instant _lastTokenAt;
+    private TimeSpan _rotation;
+    private TimeSpan _retransmitAfter;
+    private bool _isHolding;
+    private Instant _lingerEnd;
+    private int _lingerBytes;
+    private Seq _stuckAru;
+    private Instant _stuckSince;
+
+    private MessageWindow TokenWindow => State == TotemState.Recovery ? _forming : _window;
+
+    private NodeSet TokenMembers => State == TotemState.Recovery ? _commit.Members : _members;
+
+    private void OnToken(Instant now, int peer, ReadOnlySpan<byte> packet, ITotemEffects effects)
+    {
+        if (!_incoming.TryRead(packet))
+        {
+            Malformed(peer, "token", effects);
+            return;
+        }
+
+        var isMine = (State == TotemState.Operational && _incoming.Ring == _ring) || (State == TotemState.Recovery && _incoming.Ring == _commit.Ring);
+        if (!isMine || _incoming.TokenSeq <= _tokenSeq)
+        {
+            Counters.TokensDropped++;
+            return;
+        }
+
+        if (Seq.Distance(TokenWindow.Released, _incoming.Seq) > (ulong)_options.WindowFrames)
+        {
+            Malformed(peer, "token beyond the window", effects);
+            return;
+        }
+
+        Counters.TokensReceived++;
+        _token.CopyFrom(_incoming);
+        _tokenSeq = _token.TokenSeq;
+        _timers.Cancel(TotemTimer.TokenRetransmit);
+        _timers.Cancel(TotemTimer.HoldCancel);
+        _timers.Arm(TotemTimer.TokenLoss, now + _options.Token);
+        MeasureRotation(now);
+        Visit(now, effects);
+    }
+
+    /// <summary>One visit: serve, ask, recover, send, settle aru, pass on or hold, deliver.</summary>
+    private void Visit(Instant now, ITotemEffects effects)
+    {
+        var stable = _token.Aru < _previousAru ? _token.Aru : _previousAru;
+        _requestLimit = _options.PostTokenBytes > 0 ? _previousSeq : _token.Seq;
+        TokenWindow.Release(stable);
+        if (LeavesOutWhoDoesNotReceive(now, effects)) return;
+
+        var sent = ServeRequests(effects);
+        RequestMissing();
+        if (State == TotemState.Recovery) RecoveryVisit(now, stable, ref sent, effects);
+        if (State == TotemState.Recovery) FinishVisit(now, sent, default, effects);
+        else OperationalVisit(now, sent, effects);
+    }
+
+    private void OperationalVisit(Instant now, int sent, ITotemEffects effects)
+    {
+        var isQuiet = sent == 0 && _token.RequestCount == 0 && _window.Aru == _token.Seq && _token.Aru == _token.Seq;
+        var newBytes = 0;
+        var tail = Seq.None;
+        if (MaySendNew())
+        {
+            var allowance = _flow.Allowance(_token.FlowBytes, _token.BacklogBytes, _queue.Bytes) - sent;
+            newBytes = SendNew(allowance, ref tail, effects);
+        }
+
+        if (newBytes > 0)
+        {
+            _token.LastSender = _options.Self;
+            _token.IdleRotations = 0;
+        }
+        else if (!isQuiet) _token.IdleRotations = 0;
+        else if (_token.LastSender == _options.Self && _token.IdleRotations < byte.MaxValue) _token.IdleRotations++;
+
+        FinishVisit(now, sent + newBytes, tail, effects);
+    }
+
+    private void FinishVisit(Instant now, int sent, Seq tail, ITotemEffects effects)
+    {
+        _token.FlowBytes = _flow.FlowAfter(_token.FlowBytes, sent);
+        _token.BacklogBytes = _flow.BacklogAfter(_token.BacklogBytes, _queue.Bytes);
+        UpdateAru(tail);
+        if (MayHold()) Hold(now, now + HoldTime);
+        else
+        {
+            PassToken(now, effects);
+            if (tail != Seq.None) SendTail(tail, effects);
+        }
+
+        if (State == TotemState.Operational) DeliverReady(effects);
+    }
+
+    private TimeSpan HoldTime => _options.LinkDown / 3;
+
+    private bool MayHold() =>
+        State == TotemState.Operational
+        && _queue.IsEmpty
+        && (IsAlone || (_token.LastSender == _options.Self && _token.IdleRotations >= IdleRotationsToHold));
+
+    private bool MaySendNew() =>
+        !_queue.IsEmpty && Seq.Distance(_token.Aru, _token.Seq) < (ulong)_options.WindowFrames / 2;
+
+    /// <summary>Multicasts again what others miss and this node has; what it lacks too stays on the token.</summary>
+    private int ServeRequests(ITotemEffects effects)
+    {
+        if (_token.RequestCount == 0) return 0;
+        var window = TokenWindow;
+        var sent = 0;
+        _incoming.CopyFrom(_token);
+        _token.ClearRequests();
+        for (var i = 0; i < _incoming.RequestCount; i++)
+        {
+            var range = _incoming.Request(i);
+            var openFirst = Seq.None;
+            for (var k = 0; k < range.Count; k++)
+            {
+                var seq = new Seq(range.First.Value + (ulong)k);
+                if (window.Contains(seq) && sent < _options.VisitBytes)
+                {
+                    var frame = window[seq];
+                    effects.Send(TokenMembers, frame);
+                    sent += frame.Length;
+                    Counters.FramesResent++;
+                    CloseRange(ref openFirst, seq);
+                }
+                else if (seq > window.Stable && openFirst == Seq.None) openFirst = seq;
+            }
+
+            CloseRange(ref openFirst, new Seq(range.First.Value + (ulong)range.Count));
+        }
+
+        return sent;
+    }
+
+    private void CloseRange(ref Seq first, Seq end)
+    {
+        if (first == Seq.None) return;
+        _token.TryAddRequest(new SeqRange(first, (int)(end.Value - first.Value)));
+        first = Seq.None;
+    }
+
+    /// <summary>Asks for every frame this node misses up to the limit, unless somebody asked already.</summary>
+    private void RequestMissing()
+    {
+        var window = TokenWindow;
+        if (window.Aru >= _requestLimit) return;
+        var after = window.Aru;
+        while (window.TryMissing(after, _requestLimit, out var missing))
+        {
+            if (!IsRequested(missing) && !_token.TryAddRequest(missing)) return;
+            after = new Seq(missing.First.Value + (ulong)missing.Count - 1);
+        }
+    }
+
+    private bool IsRequested(SeqRange range)
+    {
+        for (var i = 0; i < _token.RequestCount; i++)
+        {
+            var asked = _token.Request(i);
+            if (asked.First <= range.First && asked.First.Value + (ulong)asked.Count >= range.First.Value + (ulong)range.Count) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Numbers, stores and multicasts new frames; the part that may follow the token is left for <see cref="SendTail"/>.</summary>
+    private int SendNew(int allowance, ref Seq tail, ITotemEffects effects)
+    {
+        var sent = 0;
+        var before = _token.Seq;
+        while (sent < allowance && !_queue.IsEmpty && _window.Fits(_token.Seq.Next)) sent += AddFrame();
+        if (sent == 0) return 0;
+        var tailBytes = Math.Min(_options.PostTokenBytes, sent);
+        var seq = before.Next;
+        var early = sent - tailBytes;
+        for (; seq <= _token.Seq && early > 0 && !IsAlone; seq = seq.Next)
+        {
+            var frame = _window[seq];
+            effects.Send(_members, frame);
+            early -= frame.Length;
+        }
+
+        if (seq <= _token.Seq && !IsAlone) tail = seq;
+        return sent;
+    }
+
+    private void SendTail(Seq tail, ITotemEffects effects)
+    {
+        for (var seq = tail; seq <= _token.Seq; seq = seq.Next) effects.Send(_members, _window[seq]);
+        effects.Flush();
+    }
+
+    /// <summary>Packs the next frame of this node and stores it; returns its length.</summary>
+    private int AddFrame()
+    {
+        // Every frame leaves room for the header that carries it through a recovery.
+        var limit = Math.Min(_frameBytes, FrameBytesMax) - DataFrame.HeaderBytes;
+        var buffer = _pool.Rent(limit);
+        var body = _queue.Pack(buffer.AsSpan(DataFrame.HeaderBytes, limit - DataFrame.HeaderBytes), out var firstCounter, out var isSafe);
+        _token.Seq = _token.Seq.Next;
+        DataFrame.WriteHeader(buffer, isSafe ? DataFrame.SafeFlag : (byte)0, _options.Self, _ring, _token.Seq, firstCounter);
+        _window.Put(_token.Seq, buffer, DataFrame.HeaderBytes + body);
+        Counters.FramesSent++;
+        return DataFrame.HeaderBytes + body;
+    }
+
+    /// <summary>The aru rule (TOCS'95; reference §1.3). A frame counts as received here only once it was handed to the network.</summary>
+    private void UpdateAru(Seq tail)
+    {
+        var aru = TokenWindow.Aru;
+        if (tail != Seq.None && aru >= tail) aru = new Seq(tail.Value - 1);
+        var noOne = default(NodeId);
+        if (aru < _token.Aru || _token.AruNode == _options.Self || _token.AruNode == noOne)
+        {
+            _token.Aru = aru < _token.Seq ? aru : _token.Seq;
+            _token.AruNode = _token.Aru == _token.Seq ? noOne : _options.Self;
+        }
+    }
+
+    private void PassToken(Instant now, ITotemEffects effects)
+    {
+        _previousSeq = _token.Seq;
+        _previousAru = _token.Aru;
+        _token.TokenSeq++;
+        _tokenSeq = _token.TokenSeq;
+        _tokenPacketLength = _token.Write(_tokenPacket);
+        _tokenTarget = Successor(TokenMembers);
+        _retransmitAfter = RetransmitStart;
+
+        // Somebody will hold this token: it is late only after that.
+        var isHeldNext = State == TotemState.Operational && _token.IdleRotations >= IdleRotationsToHold - 1 && _token.LastSender != _options.Self;
+        SendStoredToken(now + (isHeldNext ? (HoldTime * 1.1) + _retransmitAfter : _retransmitAfter), effects);
+    }
+
+    /// <summary>Sends the stored token or commit token; it is sent again until there is a sign of progress.</summary>
+    private void SendStoredToken(Instant again, ITotemEffects effects)
+    {
+        effects.SendTo(_tokenTarget, _tokenPacket.AsSpan(0, _tokenPacketLength));
+        effects.Flush();
+        _timers.Arm(TotemTimer.TokenRetransmit, again);
+    }
+
+    private TimeSpan RetransmitStart
+    {
+        get
+        {
+            var floor = RetransmitMin > _options.Token / 100 ? RetransmitMin : _options.Token / 100;
+            var start = _rotation * 4;
+            return start < floor ? floor : start > RetransmitCeiling ? RetransmitCeiling : start;
+        }
+    }
+
+    private TimeSpan RetransmitCeiling => _options.Token / 5;
+
+    private void OnTokenRetransmit(Instant now, ITotemEffects effects)
+    {
+        if (State == TotemState.Gather) return;
+        Counters.TokensResent++;
+        SendStoredToken(now + _retransmitAfter, effects);
+        _retransmitAfter = _retransmitAfter * 1.5 < RetransmitCeiling ? _retransmitAfter * 1.5 : RetransmitCeiling;
+    }
+
+    private void Hold(Instant now, Instant until)
+    {
+        _isHolding = true;
+        _lingerEnd = default;
+        _lingerBytes = 0;
+        _timers.Cancel(TotemTimer.TokenRetransmit);
+        if (IsAlone)
+        {
+            _timers.Cancel(TotemTimer.TokenLoss);
+            return;
+        }
+
+        _timers.Arm(TotemTimer.Hold, until);
+        _timers.Arm(TotemTimer.TokenLoss, until + _options.Token);
+    }
+
+    /// <summary>New messages while the token is here: they are ordered at once. A lone sender keeps the token a moment for its next one.</summary>
+    private void UseHeld(Instant now, ITotemEffects effects)
+    {
+        if (IsAlone)
+        {
+            OrderAlone(effects);
+            return;
+        }
+
+        var tail = Seq.None;
+        var budget = Math.Min(_options.VisitBytes, _options.WindowBytes / 2) - _lingerBytes;
+        if (MaySendNew()) _lingerBytes += SendNew(budget, ref tail, effects);
+        if (tail != Seq.None) SendTail(tail, effects);
+        _token.LastSender = _options.Self;
+        _token.IdleRotations = 0;
+        if (!_queue.IsEmpty || _lingerBytes > _options.VisitBytes / 2 || HasUnstableSafe()) PassHeld(now, effects);
+        else Linger(now);
+        effects.Flush();
+        DeliverReady(effects);
+    }
+
+    /// <summary>A ring of one: every message is ordered, stable and delivered at once.</summary>
+    private void OrderAlone(ITotemEffects effects)
+    {
+        do
+        {
+            var tail = Seq.None;
+            SendNew(_options.VisitBytes, ref tail, effects);
+            UpdateAru(Seq.None);
+            _window.Release(_window.Aru);
+            DeliverReady(effects);
+        }
+        while (!_queue.IsEmpty);
+    }
+
+    private bool HasUnstableSafe()
+    {
+        for (var seq = _window.Delivered.Next; seq <= _window.Aru; seq = seq.Next)
+        {
+            if (DataFrame.Trusted(_window[seq]).IsSafe) return true;
+        }
+
+        return false;
+    }
+
+    private void Linger(Instant now)
+    {
+        if (_lingerEnd == default) _lingerEnd = now + LingerMax;
+        _timers.Cancel(TotemTimer.Hold);
+        var until = now + LingerIdle;
+        _timers.Arm(TotemTimer.Linger, until < _lingerEnd ? until : _lingerEnd);
+        _timers.Arm(TotemTimer.TokenLoss, now + _options.Token);
+    }
+
+    private void ReleaseHeld(Instant now, ITotemEffects effects)
+    {
+        if (_isHolding && !IsAlone && State == TotemState.Operational) PassHeld(now, effects);
+    }
+
+    private void PassHeld(Instant now, ITotemEffects effects)
+    {
+        StopHolding();
+        _token.FlowBytes = _flow.FlowAfter(_token.FlowBytes, _lingerBytes);
+        _token.BacklogBytes = _flow.BacklogAfter(_token.BacklogBytes, _queue.Bytes);
+        UpdateAru(Seq.None);
+        _timers.Arm(TotemTimer.TokenLoss, now + _options.Token);
+        PassToken(now, effects);
+    }
+
+    private void StopHolding()
+    {
+        _isHolding = false;
+        _timers.Cancel(TotemTimer.Hold);
+        _timers.Cancel(TotemTimer.Linger);
+    }
+
+    /// <summary>A message waits and the token may be held elsewhere: ask at once when it was idle, else when it does not come soon.</summary>
+    private void ScheduleAsking(Instant now, ITotemEffects effects)
+    {
+        if (_token.IdleRotations > 0) AskForToken(now, effects);
+        else _timers.Arm(TotemTimer.HoldCancel, now + AskAfter);
+    }
+
+    private TimeSpan AskAfter => _rotation * 2 > AskMin ? _rotation * 2 : AskMin;
+
+    private static readonly TimeSpan AskMin = TimeSpan.FromMicroseconds(300);
+    private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(10);
+
+    private void AskForToken(Instant now, ITotemEffects effects)
+    {
+        if (State != TotemState.Operational || _isHolding || _queue.IsEmpty || IsAlone) return;
+        if (_nodes.TryPosition(_token.LastSender, out var holder) && _members.Contains(holder) && holder != _self)
+        {
+            Span<byte> packet = stackalloc byte[32];
+            var writer = new PacketWriter(packet);
+            writer.Byte((byte)PacketKind.HoldCancel);
+            writer.Ring(_ring);
+            effects.SendTo(holder, packet[..writer.Length]);
+            effects.Flush();
+        }
+
+        _timers.Arm(TotemTimer.HoldCancel, now + AskAgain);
+    }
+
+    private void OnHoldCancel(Instant now, int peer, ReadOnlySpan<byte> packet, ITotemEffects effects)
+    {
+        var reader = new PacketReader(packet);
+        var ring = reader.Ring();
+        if (!reader.IsComplete)
+        {
+            Malformed(peer, "hold cancel", effects);
+            return;
+        }
+
+        if (ring != _ring || !_isHolding) return;
+        _token.IdleRotations = 0;
+        ReleaseHeld(now, effects);
+    }
+
+    private void OnTokenLoss(Instant now, ITotemEffects effects)
+    {
+        if (State == TotemState.Gather) return;
+        Counters.TokenLosses++;
+        var reason = State switch
+        {
+            TotemState.Operational => GatherReason.TokenLost,
+            TotemState.Commit => GatherReason.CommitLost,
+            _ => GatherReason.RecoveryLost,
+        };
+        EnterGather(now, reason, null, effects);
+    }
+
+    private void MeasureRotation(Instant now)
+    {
+        var rotation = now - _lastTokenAt;
+        _lastTokenAt = now;
+        if (_token.IdleRotations > IdleRotationsToHold || rotation > _options.Token) return;
+        _rotation = _rotation == TimeSpan.Zero ? rotation : (_rotation * 7 / 8) + (rotation / 8);
+        Counters.RotationNanoseconds = rotation.Ticks * 100;
+    }
+
+    /// <summary>The group decides: a member that does not receive what the others have for too long is left out (deviation D9).</summary>
+    private bool LeavesOutWhoDoesNotReceive(Instant now, ITotemEffects effects)
+    {
+        var isStuck = State == TotemState.Operational && _token.AruNode != default && _token.Aru == _stuckAru;
+        if (!isStuck || _stuckSince == default)
+        {
+            _stuckAru = _token.Aru;
+            _stuckSince = now;
+            return false;
+        }
+
+        if (now - _stuckSince < FailToReceive || _token.AruNode == _options.Self) return false;
+        if (!_nodes.TryPosition(_token.AruNode, out var peer) || !_members.Contains(peer)) return false;
+        _stuckSince = default;
+        effects.Fact(new TotemFact.FailedToReceive(_token.AruNode, _token.Aru));
+        HoldOut(now, peer, _peers[peer].HoldDown.Failed(now), effects);
+        EnterGather(now, GatherReason.FailedToReceive, peer, effects);
+        return true;
+    }
+
+    private TimeSpan FailToReceive => _options.Token * 3;
+}
