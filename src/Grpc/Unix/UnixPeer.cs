@@ -1,0 +1,37 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+namespace Membership.Grpc.Unix;
+
+/// <summary>Who is at the other end of a Unix socket, as the kernel knows it (unix(7), SO_PEERCRED).</summary>
+/// <param name="ProcessId">Of the process that connected or listened; it may have ended since.</param>
+/// <param name="UserId">Effective user id at that moment.</param>
+/// <param name="GroupId">Effective group id at that moment; supplementary groups are not known.</param>
+public readonly partial record struct UnixPeer(int ProcessId, uint UserId, uint GroupId)
+{
+    // asm-generic/socket.h
+    private const int SolSocket = 1;
+    private const int SoPeerCred = 17;
+    private const int CredentialBytes = 12;
+
+    /// <summary>The effective user of this process.</summary>
+    public static uint OwnUserId => GetEffectiveUserId();
+
+    /// <summary>Null when the socket is no Unix socket, or not connected.</summary>
+    public static UnixPeer? Of(Socket socket)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        if (socket.AddressFamily != AddressFamily.Unix) return null;
+
+        Span<byte> credentials = stackalloc byte[CredentialBytes];
+        int length = socket.GetRawSocketOption(SolSocket, SoPeerCred, credentials);
+        if (length != CredentialBytes) return null;
+
+        var peer = new UnixPeer(
+            BitConverter.ToInt32(credentials), BitConverter.ToUInt32(credentials[4..]), BitConverter.ToUInt32(credentials[8..]));
+        return peer.ProcessId == 0 ? null : peer;
+    }
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    private static partial uint GetEffectiveUserId();
+}
