@@ -57,4 +57,13 @@ public sealed record LinkOptions
 
     /// <summary>Digest of what must be equal on all nodes; compared in the handshake, a difference is reported by name.</summary>
     public ulong ConfigurationDigest { get; init; }
+
+    /// <summary>Version of the product, named to peers that speak another wire version. At most 32 printable ASCII characters.</summary>
+    public string ProductVersion { get; init; } = "0.1.0";
+
+    /// <summary>Lowest wire version this build speaks.</summary>
+    internal byte WireVersionMin { get; init; } = WireHeader.CurrentVersion;
+
+    /// <summary>Highest wire version this build speaks.</summary>
+    internal byte WireVersionMax { get; init; } = WireHeader.CurrentVersion;
 }

@@ -1,0 +1,383 @@
+namespace Membership.Links;
+
+/// <content>Who hears whom: reports, silence, probes, suspicion, and the states that follow.</content>
+public sealed partial class LinkLayer
+{
+    /// <summary>Probes of one burst.</summary>
+    private const int BurstProbes = 5;
+
+    /// <summary>Unanswered probes without which silence is no verdict.</summary>
+    private const int ProbesForVerdict = 3;
+
+    /// <summary>Unanswered probes after which the others are told.</summary>
+    private const int ProbesBeforeTelling = 2;
+
+    private static readonly TimeSpan BurstPace = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>After a hint, no answer for this long means the process is gone (longer where a round trip takes longer).</summary>
+    private static readonly TimeSpan HintVerdict = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>What arrives this soon after a hint may have been under way when the process died; only a probe's answer counts then.</summary>
+    private static readonly TimeSpan InFlight = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>Hellos, and heartbeats to the dead, go no faster than this.</summary>
+    private static readonly TimeSpan RetryPaceMin = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Echoes held for longer measure nothing.</summary>
+    private const uint EchoHeldMicrosecondsMax = 60_000_000;
+
+    private readonly TimeSpan _pace;
+    private readonly TimeSpan _retryPace;
+    private NodeSet _neighbours;
+    private NodeSet _reachable;
+    private Instant _evidenceFrom;
+    private Instant? _toldAll;
+
+    /// <summary>How long a peer may be silent on a link before that is odd: one report may be lost without a stir at the far pace.</summary>
+    private TimeSpan OddSilence(PeerLink link) => link.PeerIsNear ? _pace * 3 / 2 : _options.FarHeartbeat * 2;
+
+    private static Instant Later(Instant one, Instant other) => one > other ? one : other;
+
+    /// <summary>Since when silence on a link counts as evidence.</summary>
+    private Instant HeardOrVoid(PeerLink link) => Later(link.LastHeard ?? _evidenceFrom, _evidenceFrom);
+
+    /// <summary>Does what is due on one link to one peer, and arms what is next.</summary>
+    private void Serve(Instant now, Peer peer, PeerLink link, ILinkEffects effects)
+    {
+        if (peer.Session is null or { HasLeft: true })
+        {
+            if (now >= link.NextBeat)
+            {
+                SendHello(now, peer, link, effects);
+                link.NextBeat = now + _retryPace;
+            }
+            Arm(link.NextBeat);
+            return;
+        }
+        WatchSilence(now, peer, link, effects);
+        if (link.IsProbing) ProbeWhenDue(now, peer, link, effects);
+        BeatWhenDue(now, peer, link, effects);
+        SearchPathWhenDue(now, peer, link, effects);
+    }
+
+    private void BeatWhenDue(Instant now, Peer peer, PeerLink link, ILinkEffects effects)
+    {
+        if (now >= link.NextBeat)
+        {
+            var isNear = _neighbours.Contains(peer.Position);
+            var isCovered = link.State == LinkState.Up && isNear && link.LastSent > link.LastBeat && now - link.LastSent < _pace
+                && now - link.LastBeat < _options.LinkDown && link.NextBeat >= link.LastBeat + _pace;
+            if (isCovered) link.NextBeat = link.LastSent + _pace;
+            else
+            {
+                SendReport(now, peer, link, BodyKind.Heartbeat, echo: link.TheirStamp, effects);
+                link.LastBeat = now;
+                link.NextBeat = now + (link.State == LinkState.Down || peer.State == PeerState.Dead ? _retryPace : isNear ? _pace : _options.FarHeartbeat);
+            }
+        }
+        Arm(link.NextBeat);
+    }
+
+    /// <summary>Silence: odd at first (probe), then told to the others, then a verdict.</summary>
+    private void WatchSilence(Instant now, Peer peer, PeerLink link, ILinkEffects effects)
+    {
+        if (!link.Hears) return;
+        var odd = HeardOrVoid(link) + OddSilence(link);
+        if (!link.IsProbing)
+        {
+            if (now < odd) { Arm(odd); return; }
+            BeginProbes(now, peer, link, link.PeerIsNear ? HeardOrVoid(link) : now, isBurst: true);
+        }
+        if (link.Unanswered >= ProbesBeforeTelling && !peer.IsToldOf && IsQuietEverywhere(now, peer)) Tell(now, peer, effects);
+        var verdict = Later(Later(link.SilentSince, HeardOrVoid(link)) + _options.LinkDown, link.LastProbe + BurstPace);
+        if (link.Unanswered < ProbesForVerdict) return;
+        if (now < verdict) { Arm(verdict); return; }
+        EndProbes(link);
+        link.Hears = false;
+        link.NextBeat = now;
+        UpdateLink(now, peer, link, PeerReason.Silent, effects);
+    }
+
+    private bool IsQuietEverywhere(Instant now, Peer peer)
+    {
+        foreach (var link in peer.Links)
+            if (link.Hears && now - HeardOrVoid(link) <= _pace) return false;
+        return true;
+    }
+
+    /// <summary>Starts a series of probes, or a fresh burst within the present one.</summary>
+    private void BeginProbes(Instant now, Peer peer, PeerLink link, Instant silentSince, bool isBurst)
+    {
+        if (peer.Session is null or { HasLeft: true }) return;
+        if (!link.IsProbing)
+        {
+            link.IsProbing = true;
+            link.Unanswered = 0;
+            link.SilentSince = silentSince;
+            link.NextProbe = now;
+            link.BurstLeft = BurstProbes;
+        }
+        else if (isBurst && link.BurstLeft == 0)
+        {
+            link.BurstLeft = BurstProbes;
+            if (link.NextProbe > now + BurstPace) link.NextProbe = now;
+        }
+        if (silentSince < link.SilentSince) link.SilentSince = silentSince;
+        Arm(link.NextProbe);
+    }
+
+    private static void EndProbes(PeerLink link)
+    {
+        link.IsProbing = false;
+        link.Unanswered = link.BurstLeft = 0;
+    }
+
+    private void ProbeWhenDue(Instant now, Peer peer, PeerLink link, ILinkEffects effects)
+    {
+        if (now >= link.NextProbe)
+        {
+            if (link.BurstLeft == 0 && !link.Hears)
+            {
+                EndProbes(link); // a link that was down anyway took part in the burst, no more
+                return;
+            }
+            SendReport(now, peer, link, BodyKind.Probe, echo: link.TheirStamp, effects);
+            link.Unanswered++;
+            link.LastProbe = now;
+            if (link.BurstLeft > 0) link.BurstLeft--;
+            link.NextProbe = now + (link.BurstLeft > 0 || _pace / 2 < BurstPace ? BurstPace : _pace / 2);
+        }
+        Arm(link.NextProbe);
+    }
+
+    private static Instant HintDeadline(Peer peer, Instant hintAt)
+    {
+        var roundTrips = (peer.RttMax * 2) + BurstPace;
+        return hintAt + (roundTrips > HintVerdict ? roundTrips : HintVerdict);
+    }
+
+    private void JudgeHint(Instant now, Peer peer, ILinkEffects effects)
+    {
+        if (peer.HintAt is not { } hintAt) return;
+        var deadline = HintDeadline(peer, hintAt);
+        if (now < deadline) { Arm(deadline); return; }
+        peer.HintAt = null;
+        SetAllSilent(now, peer, PeerReason.ProcessGone, effects);
+    }
+
+    /// <summary>Tells the reachable peers that one is suspected, so that all of them probe it at the same time.</summary>
+    private void Tell(Instant now, Peer suspect, ILinkEffects effects)
+    {
+        if (suspect.IsToldOf) return;
+        suspect.IsToldOf = true;
+        var silence = TimeSpan.MaxValue;
+        foreach (var link in suspect.Links)
+        {
+            if (!link.Hears) continue;
+            var since = now - Later(link.SilentSince, HeardOrVoid(link));
+            if (since < silence) silence = since;
+        }
+        SendSuspicion(now, suspect.Set, _reachable.Without(_self) - suspect.Set, silence, effects);
+    }
+
+    private void SendSuspicion(Instant now, NodeSet suspects, NodeSet listeners, TimeSpan silence, ILinkEffects effects)
+    {
+        Span<byte> body = stackalloc byte[SuspicionBody.Bytes];
+        new SuspicionBody(suspects, silence).Write(body);
+        Span<ulong> perLink = stackalloc ulong[LinkId.Max];
+        perLink.Clear();
+        SplitByLink(listeners, perLink);
+        foreach (var link in _linkOrder) SendToSet(now, link, new NodeSet(perLink[link.Index]), BodyKind.Suspicion, body, effects);
+        _hasControl = true;
+    }
+
+    private void OnPeerSuspicion(Instant now, Peer peer, PeerLink link, ReadOnlySpan<byte> rest, ILinkEffects effects)
+    {
+        if (rest.Length != SuspicionBody.Bytes) { Drop(DropReason.Malformed); return; }
+        Heard(now, peer, link, isAnswer: false, effects);
+        var body = SuspicionBody.Read(rest);
+        var silentSince = Later(now + -body.Silence, _evidenceFrom);
+        foreach (var position in body.Suspects & _options.Nodes.All.Without(_self).Without(peer.Position))
+            if (_table[position] is { HearsAny: true } suspect)
+                foreach (var each in suspect.Links) BeginProbes(now, suspect, each, SilenceBase(each, silentSince), isBurst: true);
+        ProbeQuietPeers(now, silentSince);
+    }
+
+    private void ProbeQuietPeers(Instant now, Instant silentSince)
+    {
+        foreach (var peer in _peers)
+            foreach (var link in peer.Links)
+                if (link.Hears && now - HeardOrVoid(link) > _pace) BeginProbes(now, peer, link, SilenceBase(link, silentSince), isBurst: false);
+    }
+
+    /// <summary>A peer at the near pace is silent since it was heard; one at the far pace since somebody noticed.</summary>
+    private Instant SilenceBase(PeerLink link, Instant noticed) => link.PeerIsNear ? HeardOrVoid(link) : Later(HeardOrVoid(link), noticed);
+
+    private void OnReport(Instant now, Peer peer, PeerLink link, BodyKind kind, ReadOnlySpan<byte> rest, ILinkEffects effects)
+    {
+        if (rest.Length != Report.Bytes) { Drop(DropReason.Malformed); return; }
+        var report = Report.Read(rest);
+        if ((report.Row - _options.Nodes.All).Count != 0) { Drop(DropReason.Malformed); return; }
+        Measure(now, link, report);
+        link.TheirStamp = report.Stamp;
+        link.TheirStampAt = now;
+        link.PeerIsNear = report.IsNear;
+        Arm(now + OddSilence(link));
+        Heard(now, peer, link, IsAnswer(peer, kind, report), effects);
+        if (kind == BodyKind.Probe) SendReport(now, peer, link, BodyKind.ProbeReply, report.Stamp, effects);
+        TakeHeardLinks(now, peer, report.HeardLinks, effects);
+        if (peer.Row == report.Row) return;
+        peer.Row = report.Row;
+        effects.PeerRow(peer.Node, SessionOf(peer).Boot, report.Row);
+    }
+
+    /// <summary>True when the report answers a probe that was sent since the hint.</summary>
+    private static bool IsAnswer(Peer peer, BodyKind kind, in Report report) =>
+        kind == BodyKind.ProbeReply && peer.HintAt is { } hintAt && unchecked((int)(report.Echo - Stamp(hintAt))) >= 0;
+
+    private static void Measure(Instant now, PeerLink link, in Report report)
+    {
+        link.Loss.Record(now, report.Sequence);
+        if (report.Echo == 0 || report.HeldMicroseconds > EchoHeldMicrosecondsMax) return;
+        var microseconds = unchecked(Stamp(now) - report.Echo - report.HeldMicroseconds);
+        if (microseconds > EchoHeldMicrosecondsMax) return;
+        var sample = TimeSpan.FromMicroseconds(microseconds);
+        link.Rtt = link.Rtt is { } rtt ? rtt + ((sample - rtt) / 8) : sample;
+    }
+
+    private static uint Stamp(Instant now) => Math.Max(1, unchecked((uint)(now.Nanoseconds / 1000)));
+
+    private void TakeHeardLinks(Instant now, Peer peer, byte heardLinks, ILinkEffects effects)
+    {
+        foreach (var link in peer.Links)
+        {
+            var heard = (heardLinks & (1 << link.Id.Index)) != 0;
+            if (heard == link.HeardByPeer) continue;
+            link.HeardByPeer = heard;
+            UpdateLink(now, peer, link, heard ? PeerReason.Heard : PeerReason.NotHeardByPeer, effects);
+        }
+    }
+
+    /// <summary>Any authentic datagram meant for us. Soon after a hint only the answer to a probe speaks for the process.</summary>
+    private void Heard(Instant now, Peer peer, PeerLink link, bool isAnswer, ILinkEffects effects)
+    {
+        link.LastHeard = now;
+        if (peer.HintAt is { } hintAt && (isAnswer || now - hintAt >= InFlight)) peer.HintAt = null;
+        if (peer.HintAt is null)
+        {
+            if (link.IsProbing) EndProbes(link);
+            peer.IsToldOf = false;
+        }
+        if (link.Hears) return;
+        link.Hears = true;
+        Arm(now + OddSilence(link));
+        AskForBeats(now, peer);
+        UpdateLink(now, peer, link, PeerReason.Heard, effects);
+    }
+
+    /// <summary>News for a peer leaves at once, but at most once per quarter of a pace.</summary>
+    private void AskForBeats(Instant now, Peer peer)
+    {
+        foreach (var link in peer.Links)
+        {
+            var at = Later(now, link.LastBeat + (_pace / 4));
+            if (at < link.NextBeat) link.NextBeat = at;
+            Arm(link.NextBeat);
+        }
+    }
+
+    private void SetAllSilent(Instant now, Peer peer, PeerReason reason, ILinkEffects effects)
+    {
+        foreach (var link in peer.Links)
+        {
+            EndProbes(link);
+            link.Hears = link.HeardByPeer = false;
+            link.NextBeat = now;
+            SetLinkState(now, peer, link, effects);
+        }
+        peer.HintAt = null;
+        UpdatePeer(now, peer, reason, effects);
+        Arm(now);
+    }
+
+    private void UpdateLink(Instant now, Peer peer, PeerLink link, PeerReason reason, ILinkEffects effects)
+    {
+        SetLinkState(now, peer, link, effects);
+        AskForBeats(now, peer);
+        UpdatePeer(now, peer, reason, effects);
+    }
+
+    private void SetLinkState(Instant now, Peer peer, PeerLink link, ILinkEffects effects)
+    {
+        var state = (link.Hears, link.HeardByPeer) switch
+        {
+            (true, true) => LinkState.Up,
+            (false, false) => LinkState.Down,
+            _ => LinkState.OneWay,
+        };
+        if (state == link.State) return;
+        link.State = state;
+        if (state == LinkState.Up) link.Path.Start(now);
+        else link.Path.Stop();
+        Arm(link.Path.Next);
+        effects.LinkChanged(peer.Node, link.Id, state);
+    }
+
+    private void UpdatePeer(Instant now, Peer peer, PeerReason reason, ILinkEffects effects)
+    {
+        var state = StateOf(peer);
+        var boot = SessionOf(peer).Boot;
+        var changed = state != peer.State;
+        peer.State = state;
+        if (state == PeerState.Dead) ForgetHeardLinks(now, peer, effects);
+        Reroute(effects);
+        if (!changed) return;
+        effects.PeerChanged(peer.Node, boot, state, reason);
+        var reachable = state == PeerState.Reachable ? _reachable | peer.Set : _reachable - peer.Set;
+        if (reachable == _reachable) return;
+        _reachable = reachable;
+        foreach (var each in _peers)
+            if (each.State == PeerState.Reachable) AskForBeats(now, each);
+    }
+
+    /// <summary>What the dead last reported is no evidence.</summary>
+    private void ForgetHeardLinks(Instant now, Peer peer, ILinkEffects effects)
+    {
+        foreach (var link in peer.Links)
+        {
+            link.HeardByPeer = false;
+            SetLinkState(now, peer, link, effects);
+        }
+    }
+
+    private static PeerState StateOf(Peer peer)
+    {
+        if (!peer.HearsAny) return PeerState.Dead;
+        foreach (var link in peer.Links)
+            if (link.State == LinkState.Up) return PeerState.Reachable;
+        return PeerState.OneWay;
+    }
+
+    private void SendReport(Instant now, Peer peer, PeerLink link, BodyKind kind, uint echo, ILinkEffects effects)
+    {
+        var target = new BodyTarget(peer.Node, SessionOf(peer).Boot.Short, link.Id);
+        var held = (now - link.TheirStampAt).TotalMicroseconds;
+        if (held > EchoHeldMicrosecondsMax) echo = 0;
+        var report = new Report(
+            ++link.Sequence, _neighbours.Contains(peer.Position), peer.HeardLinks, _reachable, Stamp(now), echo, echo == 0 ? 0 : (uint)held);
+        var body = BeginSealed(now, link.Id, peer.Set, kind, BodyTarget.Bytes + Report.Bytes, effects, out var datagram);
+        target.Write(body);
+        report.Write(body[BodyTarget.Bytes..]);
+        EndSealed(link.Id, datagram);
+        _hasControl = true;
+    }
+
+    /// <summary>Peers with a session, whatever their state.</summary>
+    private NodeSet Acquainted()
+    {
+        var set = NodeSet.Empty;
+        foreach (var peer in _peers)
+            if (peer.Session is { HasLeft: false }) set |= peer.Set;
+        return set;
+    }
+}
