@@ -16,6 +16,7 @@ public sealed partial class TotemNode
         if (isReachable && peer.Boot != boot.Short) peer.Renew(boot.Short);
         if (peer.Boot != boot.Short || peer.IsReachable == isReachable) return;
         peer.IsReachable = isReachable;
+        _mergeBackoff = TimeSpan.Zero;
         if (!isReachable) peer.Hears = null;
         if (!IsRunning || HasSaidGoodbye) return;
         if (isReachable) OnPeerGained(now, position, effects);
@@ -29,6 +30,7 @@ public sealed partial class TotemNode
         if (!_nodes.TryPosition(node, out var position) || _peers[position].Boot != boot.Short) return;
         if (_peers[position].Hears == hears) return;
         _peers[position].Hears = hears;
+        _mergeBackoff = TimeSpan.Zero;
         if (!IsRunning || HasSaidGoodbye) return;
         if (State == TotemState.Gather) Propose(now, false, effects);
         else ReconsiderMerge(now);
@@ -174,8 +176,8 @@ public sealed partial class TotemNode
             return;
         }
 
-        if (_settleEnd == default) _settleEnd = now + _options.LinkDown;
-        var until = now + (_options.LinkDown / 4);
+        if (_settleEnd == default) _settleEnd = now + _options.LinkDown + _mergeBackoff;
+        var until = now + (_options.LinkDown / 4) + _mergeBackoff;
         _timers.Arm(TotemTimer.Settle, until < _settleEnd ? until : _settleEnd);
     }
 
@@ -184,8 +186,25 @@ public sealed partial class TotemNode
     private void OnSettleTimer(Instant now, ITotemEffects effects)
     {
         _settleEnd = default;
-        if (State == TotemState.Operational && IsMergeWanted(now)) EnterGather(now, GatherReason.Merge, null, effects);
+        if (State != TotemState.Operational || !IsMergeWanted(now)) return;
+        _isMerging = true;
+        EnterGather(now, GatherReason.Merge, null, effects);
     }
+
+    /// <summary>A merge that changed nothing is tried again later and later, until the evidence changes.</summary>
+    private void NoteMergeResult()
+    {
+        if (!_isMerging) return;
+        _isMerging = false;
+        if (_commit.Members != _members) _mergeBackoff = TimeSpan.Zero;
+        else _mergeBackoff = _mergeBackoff == TimeSpan.Zero ? MergeBackoffMin : _mergeBackoff * 2 < MergeBackoffMax ? _mergeBackoff * 2 : MergeBackoffMax;
+    }
+
+    private static readonly TimeSpan MergeBackoffMin = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MergeBackoffMax = TimeSpan.FromSeconds(30);
+
+    private TimeSpan _mergeBackoff;
+    private bool _isMerging;
 
     /// <summary>Would gathering now end in a membership that is stronger for every one of its members than the ring it is in? Then nobody loses by it.</summary>
     private bool IsMergeWanted(Instant now)

@@ -195,6 +195,7 @@ public sealed partial class TotemNode
         _queue.Rewind();
         foreach (var reassembly in _reassembly) reassembly.Reset();
         NoteMemberships(now, effects);
+        NoteMergeResult();
         _ring = _commit.Ring;
         _members = _commit.Members;
         foreach (var member in _members)
