@@ -32,18 +32,33 @@ internal static class Mbr
     public static RootCommand Build(CliHost host)
     {
         var root = new RootCommand("Who is in, who has quorum, who holds the lock, who serves the address: the same answer on every node.");
+        StatusCommand.AddTo(root, host);
+        root.Subcommands.Add(StatusCommand.Create(host));
+        root.Subcommands.Add(Noun("node", "The configured nodes.", NodeListCommand.Create(host)));
+        root.Subcommands.Add(Noun("link", "The links between the nodes.", LinkListCommand.Create(host), LinkMatrixCommand.Create(host)));
+        root.Subcommands.Add(Noun("view", "The views of the ring.", ViewListCommand.Create(host)));
+        root.Subcommands.Add(WatchCommand.Create(host));
+        root.Subcommands.Add(Noun("ring", "The raw ordered ring.", RingCommands.Tail(host), RingCommands.Send(host)));
         root.Subcommands.Add(VersionCommand.Create(host));
         return root;
+    }
+
+    /// <summary>A command that only groups others.</summary>
+    public static Command Noun(string name, string description, params ReadOnlySpan<Command> verbs)
+    {
+        var noun = new Command(name, description);
+        foreach (var verb in verbs)
+            noun.Subcommands.Add(verb);
+        return noun;
     }
 
     private static async Task<int> ParseAndInvokeAsync(
         IReadOnlyList<string> arguments, CliHost host, CancellationToken cancellationToken)
     {
         var parse = Build(host).Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parse.Errors.Count > 0 && parse.Action is not HelpAction)
+        if (parse.Action is not HelpAction && ProblemOf(parse) is { } problem)
             throw new CliException(ErrorCatalogue.CommandLine,
-                ("problem", string.Join("; ", parse.Errors.Select(static error => error.Message))),
-                ("help", $"{CommandPath(parse.CommandResult)} --help"));
+                ("problem", problem), ("help", $"{CommandPath(parse.CommandResult)} --help"));
 
         var invocation = new InvocationConfiguration
         {
@@ -68,6 +83,17 @@ internal static class Mbr
         {
             throw new CliException(ErrorCatalogue.Defect, defect, ("kind", defect.GetType().Name), ("detail", defect.Message));
         }
+    }
+
+    // The root is also `status`; an option for it in front of another command would otherwise be accepted and have no effect.
+    private static string? ProblemOf(ParseResult parse)
+    {
+        if (parse.Errors.Count > 0)
+            return string.Join("; ", parse.Errors.Select(static error => error.Message));
+        if (parse.CommandResult == parse.RootCommandResult)
+            return null;
+        var stray = parse.RootCommandResult.Children.OfType<OptionResult>().FirstOrDefault(static option => !option.Implicit);
+        return stray is null ? null : $"{stray.Option.Name} stands before the command; write it behind \"{CommandPath(parse.CommandResult)}\"";
     }
 
     private static string CommandPath(CommandResult result) =>

@@ -16,25 +16,27 @@ internal static class Values
         if (!Durations.TryParse(text, out var duration))
             throw new CliException(ErrorCatalogue.NotADuration, ("option", option.Name), ("value", text));
         if (duration < minimum || duration > maximum)
-            throw OutOfRange(option, text, Durations.Format(minimum), Durations.Format(maximum));
+            throw OutOfRange(option.Name, text, Durations.Format(minimum), Durations.Format(maximum));
         return duration;
     }
 
     /// <summary>A size in bytes within limits.</summary>
-    public static int Size(ParseResult parse, Option<string> option, int minimum, int maximum)
+    public static int Size(string option, string text, int minimum, int maximum)
     {
-        var text = parse.GetRequiredValue(option);
         if (!Durations.TryParseSize(text, out var bytes))
-            throw new CliException(ErrorCatalogue.NotASize, ("option", option.Name), ("value", text));
+            throw new CliException(ErrorCatalogue.NotASize, ("option", option), ("value", text));
         if (bytes < minimum || bytes > maximum)
             throw OutOfRange(option, text, Number(minimum), Number(maximum));
         return (int)bytes;
     }
 
     /// <summary>A number within limits.</summary>
-    public static T Within<T>(ParseResult parse, Option<T> option, T minimum, T maximum) where T : struct, INumber<T>
+    public static T Within<T>(ParseResult parse, Option<T> option, T minimum, T maximum) where T : struct, INumber<T> =>
+        Within(option.Name, parse.GetValue(option), minimum, maximum);
+
+    /// <summary>A number within limits.</summary>
+    public static T Within<T>(string option, T value, T minimum, T maximum) where T : struct, INumber<T>
     {
-        var value = parse.GetValue(option);
         if (!(value >= minimum && value <= maximum)) // also refuses NaN
             throw OutOfRange(option, Number(value), Number(minimum), Number(maximum));
         return value;
@@ -42,6 +44,6 @@ internal static class Values
 
     private static string Number<T>(T value) where T : INumber<T> => value.ToString(null, CultureInfo.InvariantCulture);
 
-    private static CliException OutOfRange(Option option, string value, string minimum, string maximum) =>
-        new(ErrorCatalogue.OutOfRange, ("option", option.Name), ("value", value), ("minimum", minimum), ("maximum", maximum));
+    private static CliException OutOfRange(string option, string value, string minimum, string maximum) =>
+        new(ErrorCatalogue.OutOfRange, ("option", option), ("value", value), ("minimum", minimum), ("maximum", maximum));
 }

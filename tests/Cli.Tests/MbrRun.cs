@@ -29,6 +29,7 @@ internal sealed record MbrRun(int ExitCode, string Output, string Error)
             Terminal = setup.Terminal,
             Environment = name => setup.Environment.GetValueOrDefault(name),
             InputIsRedirected = setup.Input is not null,
+            Time = setup.Time,
         };
         var exitCode = await Mbr.RunAsync(arguments, host, setup.Cancellation);
         return new MbrRun(exitCode, Encoding.UTF8.GetString(output.ToArray()), Encoding.UTF8.GetString(error.ToArray()));
@@ -45,5 +46,17 @@ internal sealed record MbrSetup(FakeConnector Daemons)
     /// <summary>Standard input; null is a terminal.</summary>
     public byte[]? Input { get; init; }
 
+    public TimeProvider Time { get; init; } = new StoppedClock();
+
     public CancellationToken Cancellation { get; init; }
+}
+
+/// <summary>A clock whose hands stand still, so that ages on screens are the same on every machine; timers run as ever.</summary>
+internal sealed class StoppedClock : TimeProvider
+{
+    public override long GetTimestamp() => 0;
+
+    public override DateTimeOffset GetUtcNow() => new(2026, 1, 2, 12, 3, 7, TimeSpan.Zero);
+
+    public override TimeZoneInfo LocalTimeZone => TimeZoneInfo.Utc;
 }
