@@ -145,7 +145,7 @@ internal sealed class RingHost : IReservationSink, IAsyncDisposable
         }
         catch (Exception error)
         {
-            exit = new RingExit(RingLoop.ExitBroken, $"{exit.Message} Answering what still waited failed: {error}");
+            exit = new RingExit(ExitCode.Internal, $"{exit.Message} Answering what still waited failed: {error}");
         }
 
         _completion.SetResult(exit);

@@ -12,12 +12,6 @@ namespace Membership.Daemon.Ring;
 /// </remarks>
 internal sealed partial class RingLoop : IDatagramReader, IDisposable
 {
-    /// <summary>Exit code of our own mistakes (EX_SOFTWARE).</summary>
-    public const int ExitBroken = 70;
-
-    /// <summary>Exit code of a state directory that cannot be written (EX_IOERR).</summary>
-    public const int ExitState = 74;
-
     /// <summary>Commands (not messages) run in one turn.</summary>
     private const int CommandsPerTurn = 32;
 
@@ -92,13 +86,13 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
         }
         catch (InvariantBrokenException broken)
         {
-            return new RingExit(ExitBroken, $"Node {_options.Self}: {broken.Message}. The node stops, because what it would do next cannot be trusted; the others go on "
+            return new RingExit(ExitCode.Internal, $"Node {_options.Self}: {broken.Message}. The node stops, because what it would do next cannot be trusted; the others go on "
                 + $"without it. This is a mistake in membershipd: please report it with this text and the recording. {broken.StackTrace}");
         }
         catch (Exception error)
         {
             // Whatever it was, a ring thread that goes on after it would be half alive: worse than dead.
-            return new RingExit(ExitBroken, $"Node {_options.Self}: the ring thread failed and the node stops; the others go on without it. "
+            return new RingExit(ExitCode.Internal, $"Node {_options.Self}: the ring thread failed and the node stops; the others go on without it. "
                 + $"This is a mistake in membershipd: please report it with this text. {error}");
         }
     }
@@ -204,7 +198,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     {
         _mailbox.BeginUrgent();
         if (_mailbox.TryTakeReserved(out var upTo)) _node.OnReserved(_now = _clock.Now, upTo, this);
-        if (_mailbox.ReservationFailure is { } failure && _exit.Code == 0) _exit = new RingExit(ExitState, failure);
+        if (_mailbox.ReservationFailure is { } failure && _exit.Code == 0) _exit = new RingExit(ExitCode.InputOutput, failure);
         for (var run = 0; run < CommandsPerTurn && _mailbox.Commands.Reader.TryRead(out var command); run++) command.Run(this);
         if (_leaveDeadline == Instant.Never && (_mailbox.IsLeaving || _exit.Code != 0)) BeginToLeave();
     }
