@@ -14,7 +14,7 @@ public sealed record NodeStart(LinkOptions Links, TotemOptions Totem, BootId Boo
 
 /// <summary>One node's whole stack behind three kinds of input: a datagram, a tick, a command. Decides everything, touches nothing.</summary>
 /// <remarks>Single-threaded; the daemon, the simulator and the replayer run this same type.</remarks>
-public sealed class MembershipNode
+public sealed class MembershipNode : IDisposable
 {
     private readonly LinkLayer _links;
     private readonly TotemNode _totem;
@@ -133,6 +133,9 @@ public sealed class MembershipNode
         _totem.Leave(now, _wiring);
         End();
     }
+
+    /// <summary>Zeroes the keys; no other call may follow.</summary>
+    public void Dispose() => _links.Dispose();
 
     private void End()
     {

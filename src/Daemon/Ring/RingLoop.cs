@@ -149,6 +149,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
         _tripwires.Dispose();
         _io.Dispose();
         _poll.Dispose();
+        _node.Dispose();
     }
 
     private void Turn()
