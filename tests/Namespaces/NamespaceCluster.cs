@@ -79,9 +79,14 @@ public sealed class NamespaceCluster : IAsyncDisposable
     }
 
     /// <summary>Records the ordered stream of these nodes from now on, each from its current view.</summary>
-    public async Task<IReadOnlyList<RingRecorder>> RecordAsync(params IReadOnlyList<ClusterNode> nodes)
+    public Task<IReadOnlyList<RingRecorder>> RecordAsync(params IReadOnlyList<ClusterNode> nodes) => RecordAsync(viewsOnly: false, nodes);
+
+    /// <summary>Records only the views of these nodes from now on, each from its current view.</summary>
+    public Task<IReadOnlyList<RingRecorder>> RecordViewsAsync(params IReadOnlyList<ClusterNode> nodes) => RecordAsync(viewsOnly: true, nodes);
+
+    private async Task<IReadOnlyList<RingRecorder>> RecordAsync(bool viewsOnly, IReadOnlyList<ClusterNode> nodes)
     {
-        var recorders = nodes.Select(node => new RingRecorder(node)).ToArray();
+        var recorders = nodes.Select(node => new RingRecorder(node, viewsOnly)).ToArray();
         _recorders.AddRange(recorders);
         await Eventually.HoldsAsync("a first view from each recorder", TimeSpan.FromSeconds(10), () => recorders.All(recorder => recorder.Views.Count > 0));
         return recorders;

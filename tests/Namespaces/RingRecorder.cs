@@ -17,10 +17,10 @@ public sealed class RingRecorder : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _reading;
 
-    internal RingRecorder(ClusterNode node)
+    internal RingRecorder(ClusterNode node, bool viewsOnly)
     {
         Node = node.Id;
-        _reading = Task.Run(() => ReadAsync(node.Api));
+        _reading = Task.Run(() => ReadAsync(node.Api, viewsOnly));
     }
 
     /// <summary>Whose stream it is.</summary>
@@ -59,13 +59,13 @@ public sealed class RingRecorder : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private async Task ReadAsync(NodeApi api)
+    private async Task ReadAsync(NodeApi api, bool viewsOnly)
     {
         string ring = "", boot = "", view = "";
         var boots = new Dictionary<uint, string>();
         try
         {
-            using var call = api.Ring.Subscribe(new SubscribeRequest { HeadersOnly = true }, cancellationToken: _stop.Token);
+            using var call = api.Ring.Subscribe(new SubscribeRequest { HeadersOnly = true, ViewsOnly = viewsOnly }, cancellationToken: _stop.Token);
             while (await call.ResponseStream.MoveNext(_stop.Token))
             {
                 lock (_events)
