@@ -94,5 +94,10 @@ internal sealed class Wiring(LinkLayer links, TotemNode totem, NodeTable nodes) 
 
     void ITotemEffects.Fact(TotemFact fact) => _host.Fact(new NodeFact.Ring(fact));
 
-    void ITotemEffects.Left() => _host.Left();
+    void ITotemEffects.Left()
+    {
+        // The ring has told its members; the links tell everybody, so that nobody has to find out by silence.
+        links.Leave(_now, this);
+        _host.Left();
+    }
 }

@@ -97,6 +97,9 @@ internal readonly ref struct Piece(byte flags, byte service, ushort fragment, ui
     public const byte LastFlag = 2;
     public const byte SafeFlag = 4;
 
+    /// <summary>The rest of the frame is padding: frames of one burst have one size, so that the network stack can cut them from one buffer.</summary>
+    public const byte PaddingFlag = 8;
+
     public bool IsFirst => (flags & FirstFlag) != 0;
 
     public bool IsLast => (flags & LastFlag) != 0;
@@ -129,6 +132,12 @@ internal ref struct PieceReader(ReadOnlySpan<byte> body)
         piece = default;
         if (_reader.Rest.IsEmpty) return false;
         var flags = _reader.Byte();
+        if (flags == Piece.PaddingFlag)
+        {
+            _reader = default;
+            return false;
+        }
+
         var service = _reader.Byte();
         var length = _reader.UInt16();
         var isWhole = (flags & (Piece.FirstFlag | Piece.LastFlag)) == (Piece.FirstFlag | Piece.LastFlag);

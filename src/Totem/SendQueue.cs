@@ -36,7 +36,7 @@ internal sealed class SendQueue(int bytesMax)
         return true;
     }
 
-    /// <summary>Fills a frame body; returns its length, the counter of its first piece and whether it ends a safe message.</summary>
+    /// <summary>Fills a frame body (to the end where more waits, so that frames of a burst are equally long); returns its length, the counter of its first piece and whether it ends a safe message.</summary>
     public int Pack(Span<byte> body, out ulong firstCounter, out bool isSafe)
     {
         firstCounter = HeadCounter;
@@ -55,7 +55,10 @@ internal sealed class SendQueue(int bytesMax)
             Pop();
         }
 
-        return length;
+        if (_count == 0 || length == body.Length) return length;
+        body[length..].Clear();
+        body[length] = Piece.PaddingFlag;
+        return body.Length;
     }
 
     /// <summary>Starts the message at the head over: its fragments were ordered on a ring that is gone before its last one was.</summary>
