@@ -109,10 +109,9 @@ public class StartTests(ITestOutputHelper output) : ClusterTest(output)
         await StartAsync(new ClusterPlan { StateDirectorySize = "64k" });
         Fill();
 
-        // A node that lost a generation skips two blocks of numbers: the next ring is beyond what node 1 has reserved.
+        // Every start goes on in a new block of ring sequences: the next ring is beyond what node 1 has reserved.
         Node(3).Daemon.Terminate();
         await Node(3).Daemon.ExitAsync(ExitLimit);
-        Spoil(Newest(3));
         Node(3).Start();
 
         Assert.Equal(InputOutput, await Node(1).Daemon.ExitAsync(ExitLimit));
@@ -126,10 +125,15 @@ public class StartTests(ITestOutputHelper output) : ClusterTest(output)
         Assert.Equal(0, await Node(1).Daemon.ExitAsync(ExitLimit));
     }
 
-    private FileInfo[] Generations(int node = 1) =>
-        [.. new DirectoryInfo(Node(node).StateDirectory).GetFiles().Where(file => file.Length > 0).OrderByDescending(file => file.LastWriteTimeUtc)];
+    /// <summary>The two files of docs/operating/state-directory.md, the one written last first.</summary>
+    private FileInfo[] Generations()
+    {
+        FileInfo[] files = [.. new DirectoryInfo(Node(1).StateDirectory).GetFiles("ring.*").OrderByDescending(file => file.LastWriteTimeUtc)];
+        Assert.Equal(2, files.Length);
+        return files;
+    }
 
-    private FileInfo Newest(int node = 1) => Generations(node)[0];
+    private FileInfo Newest() => Generations()[0];
 
     private static void Spoil(FileInfo file)
     {
