@@ -50,12 +50,12 @@ internal sealed class CliHost
 
     /// <summary>The host of a real run of <c>mbr</c>.</summary>
     public static CliHost ForThisProcess() =>
-        new(Console.OpenStandardInput(), Console.OpenStandardOutput(), Console.OpenStandardError())
+        new(Console.OpenStandardInput(), new StandardOutput(), Console.OpenStandardError())
         {
             InputIsRedirected = Console.IsInputRedirected,
             Terminal = Terminal.OfThisProcess(System.Environment.GetEnvironmentVariable),
             Environment = System.Environment.GetEnvironmentVariable,
-            Connector = new GrpcDaemonConnector(),
+            Connector = new GrpcDaemonConnector(System.Environment.GetEnvironmentVariable),
             HandlesSignals = true,
         };
 }

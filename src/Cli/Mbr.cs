@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using Membership.Cli.Commands;
 using Membership.Cli.Errors;
+using Membership.Cli.Text;
 
 namespace Membership.Cli;
 
@@ -74,6 +75,10 @@ internal static class Mbr
         catch (OperationCanceledException cancelled)
         {
             throw new CliException(ErrorCatalogue.Interrupted, cancelled);
+        }
+        catch (BrokenPipeException)
+        {
+            return ExitCode.InputOutput;
         }
         catch (IOException broken)
         {

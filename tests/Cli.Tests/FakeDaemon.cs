@@ -26,6 +26,12 @@ internal sealed class FakeDaemon : IDaemon
     /// <summary>Streams end after their last item, as on a shutdown.</summary>
     public bool StreamsEnd { get; set; }
 
+    /// <summary>Called when everything of a stream was taken and it stays open.</summary>
+    public Action OnStreamIdle { get; set; } = static () => { };
+
+    /// <summary>False: messages are taken and never answered.</summary>
+    public bool GivesReceipts { get; set; } = true;
+
     /// <summary>What the next call fails with.</summary>
     public CliException? Failure { get; set; }
 
@@ -63,6 +69,7 @@ internal sealed class FakeDaemon : IDaemon
         Subscriptions.Add(request);
         foreach (var item in Stream)
             yield return item;
+        OnStreamIdle();
         if (!StreamsEnd)
             await Task.Delay(Timeout.Infinite, cancellationToken);
     }
@@ -94,13 +101,15 @@ internal sealed class FakeDaemon : IDaemon
                 daemon.Received.Enqueue((payload.ToByteArray(), request.Level));
                 response.Receipts.Add(daemon.Receipt(++_counter, payload.ToByteArray(), request.Level));
             }
-            _receipts.Writer.TryWrite(response);
+            if (daemon.GivesReceipts)
+                _receipts.Writer.TryWrite(response);
             return Task.CompletedTask;
         }
 
         public Task CompleteAsync()
         {
-            _receipts.Writer.Complete();
+            if (daemon.GivesReceipts)
+                _receipts.Writer.Complete();
             return Task.CompletedTask;
         }
 

@@ -1,6 +1,6 @@
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using Membership.Cli.Errors;
+using Membership.Grpc.Unix;
 
 namespace Membership.Cli.Daemons;
 
@@ -10,10 +10,6 @@ internal static class SocketProbe
     /// <summary>Longest path the system accepts in a socket address (sun_path less its final zero), bytes.</summary>
     public const int PathBytesMax = 107;
 
-    private const int SolSocket = 1;
-    private const int SoPeerCred = 17;
-    private const int UcredBytes = 12; // pid, uid, gid: 32 bits each
-
     /// <summary>Connects and returns the process id behind the socket; throws the error that says what is in the way.</summary>
     public static async Task<int?> ConnectAsync(string path, string user, CancellationToken cancellationToken)
     {
@@ -22,7 +18,7 @@ internal static class SocketProbe
         try
         {
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
-            return PeerProcess(socket);
+            return UnixPeer.Of(socket)?.ProcessId;
         }
         catch (SocketException error)
         {
@@ -67,13 +63,4 @@ internal static class SocketProbe
         _ when !File.Exists(path) => new CliException(ErrorCatalogue.SocketMissing, error, ("socket", path)),
         _ => new CliException(ErrorCatalogue.ConnectFailed, error, ("socket", path), ("detail", error.Message)),
     };
-
-    private static int? PeerProcess(Socket socket)
-    {
-        if (!OperatingSystem.IsLinux())
-            return null;
-        Span<byte> credentials = stackalloc byte[UcredBytes];
-        var length = socket.GetRawSocketOption(SolSocket, SoPeerCred, credentials);
-        return length == UcredBytes ? MemoryMarshal.Read<int>(credentials) : null;
-    }
 }

@@ -84,6 +84,11 @@ internal static class ErrorCatalogue
         "the daemon has ended or was restarted while the command ran",
         "look at its log (journalctl -u membershipd) and run the command again");
 
+    public static readonly ErrorEntry ForeignServer = new("MB1209", ExitCode.Denied,
+        "the server at {socket} is not trusted: {detail}",
+        "whoever may write into the folder of the socket could have put a server of his own there; nothing was sent",
+        "if your daemon runs as that user on purpose, set MBR_DAEMON_UID to its user number");
+
     public static readonly ErrorEntry Refused = new("MB1301", ExitCode.Denied,
         "the daemon refused: {detail}",
         "your user has no role that allows this",
@@ -193,7 +198,7 @@ internal static class ErrorCatalogue
     public static IReadOnlyList<ErrorEntry> All { get; } =
     [
         CommandLine, NotADuration, NotASize, OutOfRange, OptionsExclude, SocketPathTooLong, BadNodeList, NoPayload,
-        SocketMissing, ConnectionRefused, SocketDenied, NotASocket, NotADaemon, TimedOut, ConnectFailed, ConnectionLost,
+        SocketMissing, ConnectionRefused, SocketDenied, NotASocket, NotADaemon, TimedOut, ConnectFailed, ConnectionLost, ForeignServer,
         Refused, NotFound, NotOffered, WrongState, NotObtained, DaemonFailed, BadAnswer,
         CutOff, SendFailed, StreamEnded, Interrupted,
         FileExists, CannotWrite, CannotRead, BadKeyFile, OutputFailed,
