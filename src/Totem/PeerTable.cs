@@ -29,6 +29,9 @@ internal sealed class Peer
     /// <summary>Members of that ring.</summary>
     public NodeSet RingMembers { get; set; }
 
+    /// <summary>Its ring announced that it keeps this node out.</summary>
+    public bool HoldsOutSelf { get; set; }
+
     /// <summary>Kept out of memberships until then.</summary>
     public Instant HeldUntil { get; set; }
 
@@ -42,7 +45,7 @@ internal sealed class Peer
     public void Renew(ulong boot)
     {
         Boot = boot;
-        HasLeft = IsUnwilling = IsGathering = IsReachable = false;
+        HasLeft = IsUnwilling = IsGathering = IsReachable = HoldsOutSelf = false;
         Hears = null;
         Ring = RingId.None;
         RingMembers = NodeSet.Empty;

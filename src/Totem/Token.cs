@@ -14,7 +14,7 @@ internal sealed class Token
     /// <summary>Largest token in bytes.</summary>
     public const int BytesMax = HeaderBytes + (RequestsMax * RequestBytes);
 
-    private const int HeaderBytes = 60;
+    private const int HeaderBytes = 76;
     private const int RequestBytes = 10;
 
     private readonly SeqRange[] _requests = new SeqRange[RequestsMax];
@@ -48,6 +48,12 @@ internal sealed class Token
     /// <summary>Rotations without news, counted by the holder.</summary>
     public byte IdleRotations { get; set; }
 
+    /// <summary>Nodes that some member kept out in the last full rotation.</summary>
+    public NodeSet HeldOut { get; set; }
+
+    /// <summary>The same, collected since the representative's last visit.</summary>
+    public NodeSet HeldOutSoFar { get; set; }
+
     public int RequestCount { get; private set; }
 
     public SeqRange Request(int index) => _requests[index];
@@ -75,6 +81,8 @@ internal sealed class Token
         RecoveringNode = other.RecoveringNode;
         LastSender = other.LastSender;
         IdleRotations = other.IdleRotations;
+        HeldOut = other.HeldOut;
+        HeldOutSoFar = other.HeldOutSoFar;
         RequestCount = other.RequestCount;
         other._requests.AsSpan(0, RequestCount).CopyTo(_requests);
     }
@@ -93,6 +101,8 @@ internal sealed class Token
         RecoveringNode = new NodeId(reader.UInt16());
         LastSender = new NodeId(reader.UInt16());
         IdleRotations = reader.Byte();
+        HeldOut = new NodeSet(reader.UInt64());
+        HeldOutSoFar = new NodeSet(reader.UInt64());
         RequestCount = 0;
         var count = reader.Byte();
         if (count > RequestsMax) return false;
@@ -121,6 +131,8 @@ internal sealed class Token
         writer.UInt16(RecoveringNode.Value);
         writer.UInt16(LastSender.Value);
         writer.Byte(IdleRotations);
+        writer.UInt64(HeldOut.Bits);
+        writer.UInt64(HeldOutSoFar.Bits);
         writer.Byte((byte)RequestCount);
         for (var i = 0; i < RequestCount; i++)
         {

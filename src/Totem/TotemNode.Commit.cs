@@ -152,6 +152,7 @@ public sealed partial class TotemNode
         _token.RecoveringNode = default;
         _token.LastSender = _options.Self;
         _token.IdleRotations = 0;
+        _token.HeldOut = _token.HeldOutSoFar = NodeSet.Empty;
         _token.ClearRequests();
     }
 }

@@ -110,8 +110,8 @@ public sealed partial class TotemNode
             if (origin == _self || !IsNewer(origin, _received.Row(origin))) continue;
             _join.SetRow(origin, _received.Row(origin));
 
-            // Others may not hear the origin themselves: pass its row on.
-            isNews |= origin != peer || !_proposal.Contains(origin);
+            // Who is in the proposal is heard by all of it; a row from outside may be known to nobody else: pass it on.
+            isNews |= !_proposal.Contains(origin);
         }
 
         Propose(now, isNews, effects);

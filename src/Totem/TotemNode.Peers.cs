@@ -86,6 +86,27 @@ public sealed partial class TotemNode
         if (peer.HeldUntil < _timers.Due(TotemTimer.HoldDown)) _timers.Arm(TotemTimer.HoldDown, peer.HeldUntil);
     }
 
+    /// <summary>Every member learns whom some member keeps out, so that nobody tries a merge that must fail.</summary>
+    private void CollectHeldOut(Instant now)
+    {
+        if (_members.First == _self)
+        {
+            _token.HeldOut = _token.HeldOutSoFar;
+            _token.HeldOutSoFar = NodeSet.Empty;
+        }
+
+        for (var i = 0; i < _peers.Length; i++)
+        {
+            if (_peers[i].HeldUntil > now) _token.HeldOutSoFar = _token.HeldOutSoFar.With(i);
+        }
+
+        if (_token.HeldOut == _heldOut) return;
+        _heldOut = _token.HeldOut;
+        ReconsiderMerge(now);
+    }
+
+    private NodeSet _heldOut;
+
     private void OnHoldDownTimer(Instant now, ITotemEffects effects)
     {
         var next = Instant.Never;
@@ -122,6 +143,7 @@ public sealed partial class TotemNode
         var ring = reader.Ring();
         var isRead = TableMap.TryRead(ref reader, _nodes, out var map);
         var members = isRead ? map.Translate(reader.UInt64()) : NodeSet.Empty;
+        var heldOut = isRead ? map.Translate(reader.UInt64()) : NodeSet.Empty;
         if (!reader.IsComplete || !members.Contains(position) || ring.Sequence > RingSequenceLimit)
         {
             Malformed(position, "announce", effects);
@@ -130,7 +152,7 @@ public sealed partial class TotemNode
 
         var peer = _peers[position];
         if (peer.Ring.Sequence > ring.Sequence) return;
-        (peer.Ring, peer.RingMembers, peer.IsGathering) = (ring, members, false);
+        (peer.Ring, peer.RingMembers, peer.IsGathering, peer.HoldsOutSelf) = (ring, members, false, heldOut.Contains(_self));
         SawRingSequence(ring.Sequence, effects);
         if (State != TotemState.Operational) return;
 
@@ -160,6 +182,7 @@ public sealed partial class TotemNode
         writer.Ring(_ring);
         JoinMessage.WriteTable(ref writer, _nodes);
         writer.UInt64(_members.Bits);
+        writer.UInt64(_heldOut.Bits);
         effects.Send(outside, _packet.AsSpan(0, writer.Length));
         effects.Flush();
         _timers.Arm(TotemTimer.Announce, now + AnnouncePace);
@@ -240,7 +263,7 @@ public sealed partial class TotemNode
     private bool IsCandidate(Instant now, int position)
     {
         var peer = _peers[position];
-        return position != _self && peer.IsReachable && !peer.HasLeft && peer.HeldUntil <= now;
+        return position != _self && peer.IsReachable && !peer.HasLeft && !peer.HoldsOutSelf && peer.HeldUntil <= now && !_heldOut.Contains(position);
     }
 
     private NodeSet RingOf(int position)

@@ -202,13 +202,13 @@ public sealed partial class TotemNode
         {
             _memberBoots[member] = _commit.Boot(member);
             _memberEpochs[member] = _commit.Epoch(member);
-            _peers[member].IsGathering = false;
+            _peers[member].IsGathering = _peers[member].HoldsOutSelf = false;
         }
 
         (_window, _forming) = (_forming, _window);
         _forming.Clear();
         _recoveryQueue.Clear();
-        _owed = NodeSet.Empty;
+        _owed = _heldOut = NodeSet.Empty;
         _stuckSince = default;
         foreach (var timer in GatherTimers) _timers.Cancel(timer);
         ChangeState(TotemState.Operational, effects);

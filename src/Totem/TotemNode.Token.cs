@@ -89,6 +89,7 @@ public sealed partial class TotemNode
             newBytes = SendNew(allowance, ref tail, effects);
         }
 
+        CollectHeldOut(now);
         if (newBytes > 0)
         {
             _token.LastSender = _options.Self;
