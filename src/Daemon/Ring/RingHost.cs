@@ -16,7 +16,8 @@ internal sealed record RingExit(int Code, string Message);
 /// <param name="Now">The present.</param>
 /// <param name="Io">Counters by link.</param>
 /// <param name="Tripwires">Nodes with an established tripwire.</param>
-internal readonly record struct RingView(MembershipNode Node, Instant Now, IReadOnlyList<LinkCounters> Io, NodeSet Tripwires);
+/// <param name="Turns">Turns of the loop since the start.</param>
+internal readonly record struct RingView(MembershipNode Node, Instant Now, IReadOnlyList<LinkCounters> Io, NodeSet Tripwires, long Turns);
 
 /// <summary>Owns a node on one dedicated thread: feeds it datagrams, ticks and commands, executes its effects.</summary>
 /// <remarks>All public members may be called from any thread. Callbacks come on the ring thread and must not block.</remarks>

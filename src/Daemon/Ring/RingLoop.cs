@@ -38,6 +38,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     private Instant _leaveDeadline = Instant.Never;
     private Submission _held;
     private bool _isHolding;
+    private long _turns;
     private bool _hasMoreWork;
     private bool _hasReported;
     private bool _hasLeft;
@@ -62,7 +63,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     }
 
     /// <summary>What a query sees.</summary>
-    public RingView View => new(_node, _clock.Now, _io.Counters, _tripwires.Established);
+    public RingView View => new(_node, _clock.Now, _io.Counters, _tripwires.Established, _turns);
 
     /// <summary>Binds the links; before <see cref="Run"/>, on any one thread.</summary>
     /// <exception cref="LinkBindException">No link can be bound.</exception>
@@ -155,6 +156,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     private void Turn()
     {
         Wait();
+        _turns++;
         _now = _clock.Now;
         var unreachable = _io.Receive(_poll, this);
         var closed = _tripwires.Collect(_poll, _now);
