@@ -11,8 +11,8 @@ internal sealed class KeyRing : IDisposable
     /// <summary>Bytes of every key.</summary>
     public const int KeyBytes = 32;
 
-    /// <summary>More keys than this cannot be open at once (old, present, next and one to spare).</summary>
-    public const int KeysMax = 4;
+    /// <summary>More keys than this cannot be open at once.</summary>
+    public const int KeysMax = 8;
 
     private readonly byte[] _clusterName;
     private readonly ICipherSuite _ciphers;

@@ -20,6 +20,9 @@ public sealed partial class LinkLayer
     /// <summary>What arrives this soon after a hint may have been under way when the process died; only a probe's answer counts then.</summary>
     private static readonly TimeSpan InFlight = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>Share of link_down after which hellos, and heartbeats to the dead, are repeated: a healed cut is seen in half of link_down.</summary>
+    private const double RetryPaceShare = 0.4;
+
     /// <summary>Hellos, and heartbeats to the dead, go no faster than this.</summary>
     private static readonly TimeSpan RetryPaceMin = TimeSpan.FromMilliseconds(100);
 
@@ -65,13 +68,14 @@ public sealed partial class LinkLayer
         if (now >= link.NextBeat)
         {
             var isNear = _neighbours.Contains(peer.Position);
-            var isCovered = link.State == LinkState.Up && isNear && link.LastSent > link.LastBeat && now - link.LastSent < _pace
-                && now - link.LastBeat < _options.LinkDown && link.NextBeat >= link.LastBeat + _pace;
+            var isCovered = !link.HasNews && link.State == LinkState.Up && isNear && link.LastSent > link.LastBeat
+                && now - link.LastSent < _pace && now - link.LastBeat < _options.LinkDown;
             if (isCovered) link.NextBeat = link.LastSent + _pace;
             else
             {
                 SendReport(now, peer, link, BodyKind.Heartbeat, echo: link.TheirStamp, effects);
                 link.LastBeat = now;
+                link.HasNews = false;
                 link.NextBeat = now + (link.State == LinkState.Down || peer.State == PeerState.Dead ? _retryPace : isNear ? _pace : _options.FarHeartbeat);
             }
         }
@@ -94,7 +98,7 @@ public sealed partial class LinkLayer
         if (now < verdict) { Arm(verdict); return; }
         EndProbes(link);
         link.Hears = false;
-        link.NextBeat = now;
+        link.BeatBy(now);
         UpdateLink(now, peer, link, PeerReason.Silent, effects);
     }
 
@@ -280,8 +284,7 @@ public sealed partial class LinkLayer
     {
         foreach (var link in peer.Links)
         {
-            var at = Later(now, link.LastBeat + (_pace / 4));
-            if (at < link.NextBeat) link.NextBeat = at;
+            link.BeatBy(Later(now, link.LastBeat + (_pace / 4)));
             Arm(link.NextBeat);
         }
     }
@@ -292,7 +295,7 @@ public sealed partial class LinkLayer
         {
             EndProbes(link);
             link.Hears = link.HeardByPeer = false;
-            link.NextBeat = now;
+            link.BeatBy(now);
             SetLinkState(now, peer, link, effects);
         }
         peer.HintAt = null;

@@ -59,7 +59,7 @@ public sealed partial class LinkLayer
         foreach (var each in peer.Links)
         {
             each.Reset();
-            each.NextBeat = now;
+            each.BeatBy(now);
         }
         link.Hears = true;
         link.LastHeard = now;

@@ -46,7 +46,8 @@ public sealed partial class LinkLayer : IDisposable
         _neighbours = options.Nodes.All.Without(_self);
         _reachable = NodeSet.Of(_self);
         _pace = options.LinkDown / 4;
-        _retryPace = options.LinkDown / 2 > RetryPaceMin ? options.LinkDown / 2 : RetryPaceMin;
+        var retryPace = options.LinkDown * RetryPaceShare;
+        _retryPace = retryPace > RetryPaceMin ? retryPace : RetryPaceMin;
         _linkOrder = OrderLinks(options);
         _sealing = new ICipher[options.LinkCount];
         _counters = new ulong[options.LinkCount];
@@ -76,7 +77,7 @@ public sealed partial class LinkLayer : IDisposable
     public void Start(Instant now, ILinkEffects effects)
     {
         foreach (var peer in _peers)
-            foreach (var link in peer.Links) link.NextBeat = now;
+            foreach (var link in peer.Links) link.BeatBy(now);
         Arm(now);
         OnTick(now, effects);
     }
@@ -133,7 +134,7 @@ public sealed partial class LinkLayer : IDisposable
             foreach (var link in peer.Links)
             {
                 EndProbes(link);
-                link.NextBeat = now;
+                link.BeatBy(now);
             }
         }
         Arm(now);
@@ -147,7 +148,7 @@ public sealed partial class LinkLayer : IDisposable
         foreach (var position in changed & _options.Nodes.All.Without(_self))
         {
             if (_table[position] is not { Session: not null } peer) continue;
-            foreach (var link in peer.Links) link.NextBeat = now;
+            foreach (var link in peer.Links) link.BeatBy(now);
             Arm(now);
         }
     }

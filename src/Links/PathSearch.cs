@@ -46,12 +46,13 @@ internal sealed class PathSearch
     /// <summary>When <see cref="NextProbe"/> has something to do.</summary>
     public Instant Next => _trying != 0 ? _retryAt : _verifyAt < _searchAt ? _verifyAt : _searchAt;
 
-    /// <summary>The link came up: search soon.</summary>
+    /// <summary>The link came up: see whether what is known still holds, then look for more.</summary>
     public void Start(Instant now)
     {
-        if (_trying != 0 && _trying != Bytes) return;
         _tooLarge = _max + 1;
-        Choose(now);
+        _searchAt = Instant.Never;
+        if (Bytes > _min) Try(Bytes, now);
+        else Choose(now);
     }
 
     /// <summary>The link is down: nothing can be learnt.</summary>
@@ -98,6 +99,7 @@ internal sealed class PathSearch
         if (size == Bytes)
         {
             _trying = 0;
+            if (_searchAt == Instant.Never) Choose(now);
             return false;
         }
         Bytes = size;

@@ -158,7 +158,17 @@ internal sealed class PeerLink(LinkId id, LinkOptions options)
     public bool PeerIsNear { get; set; } = true;
 
     /// <summary>When the next heartbeat (or hello) goes out.</summary>
-    public Instant NextBeat { get; set; }
+    public Instant NextBeat { get; set; } = Instant.Never;
+
+    /// <summary>The next heartbeat carries news: other traffic does not stand in for it.</summary>
+    public bool HasNews { get; set; }
+
+    /// <summary>News or first contact: the next heartbeat leaves at <paramref name="at"/> at the latest.</summary>
+    public void BeatBy(Instant at)
+    {
+        HasNews = true;
+        if (at < NextBeat) NextBeat = at;
+    }
 
     public Instant LastBeat { get; set; } = new(long.MinValue / 2);
 

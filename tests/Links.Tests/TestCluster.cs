@@ -15,6 +15,10 @@ public sealed class TestNode(TestCluster cluster, NodeId id) : ILinkEffects
 
     public bool IsRunning { get; set; }
 
+    public bool IsFrozen { get; set; }
+
+    public Instant Now => cluster.Now;
+
     public List<(Instant At, NodeId From, BootId Boot, byte[] Frame)> Received { get; } = [];
 
     public List<(Instant At, NodeId Peer, BootId Boot, PeerState State, PeerReason Reason)> Changes { get; } = [];
@@ -89,6 +93,9 @@ public sealed class TestCluster : IDisposable
 
     public long Carried { get; private set; }
 
+    /// <summary>When the first port unreachable came back from each dead node.</summary>
+    public Dictionary<NodeId, Instant> FirstHints { get; } = [];
+
     public TestNode this[int node] => Nodes[node - 1];
 
     public static LinkOptions Options() => new()
@@ -139,6 +146,14 @@ public sealed class TestCluster : IDisposable
 
     public void Run(TimeSpan time) => RunUntil(() => false, time);
 
+    /// <summary>Stops a node for a while; what arrives meanwhile is lost, its ticks are late.</summary>
+    public void Freeze(TestNode node, TimeSpan time)
+    {
+        node.IsFrozen = true;
+        Run(time);
+        node.IsFrozen = false;
+    }
+
     /// <summary>Runs until the condition holds; false when the time is over first.</summary>
     public bool RunUntil(Func<bool> condition, TimeSpan limit)
     {
@@ -148,7 +163,7 @@ public sealed class TestCluster : IDisposable
             var next = end;
             if (_flying.TryPeek(out _, out var first) && first.At < next.Nanoseconds) next = new Instant(first.At);
             foreach (var node in Nodes)
-                if (node.IsRunning && node.Links.NextDeadline < next) next = node.Links.NextDeadline;
+                if (node.IsRunning && !node.IsFrozen && node.Links.NextDeadline < next) next = node.Links.NextDeadline;
             if (next > Now) Now = next;
             if (Now >= end) return condition();
             Step();
@@ -196,7 +211,7 @@ public sealed class TestCluster : IDisposable
     {
         foreach (var node in Nodes)
         {
-            if (!node.IsRunning || node.Links.NextDeadline > Now) continue;
+            if (!node.IsRunning || node.IsFrozen || node.Links.NextDeadline > Now) continue;
             node.Links.OnTick(Now, node);
             Assert.True(node.Links.NextDeadline > Now || !node.IsRunning, $"node {node.Id} is due again at once");
         }
@@ -211,6 +226,7 @@ public sealed class TestCluster : IDisposable
     private void Arrive(Packet packet)
     {
         var node = this[packet.To.Value];
+        if (node.IsFrozen) return;
         if (node.IsRunning) Inject(packet);
         else if (!Drops(packet with { From = packet.To, To = packet.From })) Post(Delay, (null, (packet.From, packet.To)));
     }
@@ -219,6 +235,7 @@ public sealed class TestCluster : IDisposable
     {
         var node = this[to.Value];
         if (!node.IsRunning) return;
+        FirstHints.TryAdd(gone, Now);
         node.Links.OnHint(Now, gone, LinkHint.PortUnreachable, node);
         node.Links.Flush(node);
     }
