@@ -39,6 +39,9 @@ internal sealed class CliHost
     /// <summary>Reads one environment variable.</summary>
     public Func<string, string?> Environment { get; init; } = static _ => null;
 
+    /// <summary>Where mbr's own files are; the daemon's program is looked for beside them.</summary>
+    public string ProgramFolder { get; init; } = AppContext.BaseDirectory;
+
     /// <summary>The clock of time limits and ages.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 

@@ -44,6 +44,16 @@ internal static class ErrorCatalogue
         "a payload comes from standard input or is made by --size, --count and --seed",
         "pipe the payload in, or give --size 64");
 
+    public static readonly ErrorEntry BadName = new("MB1009", ExitCode.Usage,
+        "{option} is not a name: {value}",
+        "names are letters, digits, . _ - (63 at most, a letter or digit first)",
+        "choose another name, for example web");
+
+    public static readonly ErrorEntry KeyIdTaken = new("MB1010", ExitCode.Usage,
+        "key id {id} is taken by another key",
+        "each key of a cluster has its own number from 1 to 255",
+        "choose a free number with --id, or leave out the key file that is not used any more");
+
     public static readonly ErrorEntry SocketMissing = new("MB1201", ExitCode.Unreachable,
         "cannot reach the daemon: there is no socket at {socket}",
         "the daemon is not running on this machine, or it listens elsewhere",
@@ -198,6 +208,7 @@ internal static class ErrorCatalogue
     public static IReadOnlyList<ErrorEntry> All { get; } =
     [
         CommandLine, NotADuration, NotASize, OutOfRange, OptionsExclude, SocketPathTooLong, BadNodeList, NoPayload,
+        BadName, KeyIdTaken,
         SocketMissing, ConnectionRefused, SocketDenied, NotASocket, NotADaemon, TimedOut, ConnectFailed, ConnectionLost, ForeignServer,
         Refused, NotFound, NotOffered, WrongState, NotObtained, DaemonFailed, BadAnswer,
         CutOff, SendFailed, StreamEnded, Interrupted,
