@@ -148,6 +148,32 @@ public sealed class RingHostTests(ITestOutputHelper output)
         }
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(40_000)]
+    public async Task A_steady_ring_allocates_next_to_nothing_on_its_thread(int messages)
+    {
+        await using var cluster = new TestCluster(3);
+        await cluster.UntilAsync(() => cluster.All.All(node => node.Observer.Members is [1, 2, 3]), "a ring of three");
+        foreach (var node in cluster.All) node.Observer.IsRecording = false;
+        var warm = cluster.All[0].Observer.Count;
+        await cluster.All[1].SendAsync(30_000).WaitAsync(Limit);
+        await cluster.UntilAsync(() => cluster.All[0].Observer.Count == warm + 30_000, "the warm-up");
+        var (bytes, turns) = await AllocatedAsync();
+        var before = cluster.All[0].Observer.Count;
+
+        await cluster.All[1].SendAsync(messages).WaitAsync(Limit);
+        await cluster.UntilAsync(() => cluster.All[0].Observer.Count == before + messages, "all messages");
+        if (messages == 0) await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System);
+
+        var after = await AllocatedAsync();
+        output.WriteLine($"{after.Bytes - bytes} bytes in {after.Turns - turns} turns and {messages} messages");
+        Assert.InRange(after.Bytes - bytes, 0, 64 * 1024);
+
+        Task<(long Bytes, long Turns)> AllocatedAsync() =>
+            cluster.All[0].Host.QueryAsync(view => (GC.GetAllocatedBytesForCurrentThread(), view.Turns), CancellationToken.None);
+    }
+
     [Fact]
     public async Task Submits_beyond_the_queue_wait_and_are_all_answered()
     {
@@ -259,11 +285,17 @@ public sealed class RingHostTests(ITestOutputHelper output)
         private readonly MonotonicClock _clock = new();
         private volatile int[] _members = [];
         private long _lastEvent;
+        private long _count;
         private long _viewAt;
 
         public ConcurrentQueue<(RingId, Seq, int, NodeId, ulong)> Delivered { get; } = new();
 
         public int[] Members => _members;
+
+        /// <summary>False: messages are counted only, which allocates nothing.</summary>
+        public bool IsRecording { get; set; } = true;
+
+        public long Count => Volatile.Read(ref _count);
 
         public int LeftCount { get; private set; }
 
@@ -277,7 +309,8 @@ public sealed class RingHostTests(ITestOutputHelper output)
         public void Deliver(in Delivery delivery, ReadOnlySpan<byte> payload, Instant now)
         {
             OnDeliver?.Invoke();
-            Delivered.Enqueue((delivery.Ring, delivery.Seq, delivery.Index, delivery.Sender, delivery.Counter));
+            Volatile.Write(ref _count, _count + 1);
+            if (IsRecording) Delivered.Enqueue((delivery.Ring, delivery.Seq, delivery.Index, delivery.Sender, delivery.Counter));
             Note();
         }
 

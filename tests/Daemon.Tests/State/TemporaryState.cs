@@ -49,6 +49,6 @@ internal sealed class RootFactAttribute : FactAttribute
 {
     public RootFactAttribute()
     {
-        if (Environment.UserName != "root") Skip = "mounts a file system, which needs root";
+        if (Environment.UserName != "root") Skip = "mounts a file system or enters a network namespace, which needs root";
     }
 }
