@@ -62,14 +62,13 @@ public sealed class TestCluster : IDisposable
     private readonly PriorityQueue<(Packet? Packet, (NodeId To, NodeId Gone)? Unreachable), (long At, long Order)> _flying = new();
     private readonly Random _random;
     private readonly LinkOptions _options;
-    private readonly ICipherSuite _ciphers;
     private long _order;
     private int _boots;
 
     public TestCluster(int nodes, LinkOptions? options = null, ICipherSuite? ciphers = null, int seed = 1)
     {
         _random = new Random(seed);
-        _ciphers = ciphers ?? new KeyedHashSuite();
+        Ciphers = ciphers ?? new KeyedHashSuite();
         Table = new NodeTable(Enumerable.Range(1, nodes).Select(id => new NodeId((ushort)id)));
         _options = (options ?? Options()) with { Nodes = Table };
         Nodes = [.. Enumerable.Range(0, nodes).Select(position => new TestNode(this, Table[position]))];
@@ -81,6 +80,9 @@ public sealed class TestCluster : IDisposable
     public NodeTable Table { get; }
 
     public TestNode[] Nodes { get; }
+
+    /// <summary>What nodes that are made from now on seal with.</summary>
+    public ICipherSuite Ciphers { get; set; }
 
     /// <summary>True drops the packet.</summary>
     public Func<Packet, bool> Drops { get; set; } = _ => false;
@@ -204,7 +206,7 @@ public sealed class TestCluster : IDisposable
     private void Create(TestNode node, LinkOptions options)
     {
         var boot = new BootId((ulong)_random.NextInt64(), (ulong)++_boots << 32 | node.Id.Value);
-        node.Links = new LinkLayer(options with { Self = node.Id }, boot, _ciphers, new Random(_random.Next()));
+        node.Links = new LinkLayer(options with { Self = node.Id }, boot, Ciphers, new Random(_random.Next()));
     }
 
     private void Step()
