@@ -1,0 +1,40 @@
+using Grpc.Core;
+using Membership.V1;
+
+namespace Membership.Cli.Demo;
+
+/// <summary>The demo's way to one daemon: what is asked of it, with a time limit on everything that has an end.</summary>
+internal sealed class DemoConnection(ChannelBase channel) : IAsyncDisposable
+{
+    /// <summary>A healthy daemon answers within milliseconds; a frozen one not at all.</summary>
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(1);
+
+    private readonly MembershipService.MembershipServiceClient _membership = new(channel);
+    private readonly FaultService.FaultServiceClient _faults = new(channel);
+
+    /// <summary>Status as the daemon sees it.</summary>
+    public async Task<GetStatusResponse> StatusAsync(CancellationToken cancellationToken) =>
+        await _membership.GetStatusAsync(new GetStatusRequest(), Limited(cancellationToken));
+
+    /// <summary>Views and messages from the current view on, messages as place, size and hash.</summary>
+    public AsyncServerStreamingCall<SubscribeResponse> Subscribe(CancellationToken cancellationToken) =>
+        _membership.Subscribe(new SubscribeRequest { HeadersOnly = true }, new CallOptions(cancellationToken: cancellationToken));
+
+    /// <summary>A stream of messages to the ring and their receipts.</summary>
+    public AsyncDuplexStreamingCall<MulticastRequest, MulticastResponse> Multicast(CancellationToken cancellationToken) =>
+        _membership.Multicast(new CallOptions(cancellationToken: cancellationToken));
+
+    /// <summary>Replaces the faults of this daemon's test transport.</summary>
+    public async Task SetFaultsAsync(IEnumerable<Fault> faults, CancellationToken cancellationToken) =>
+        await _faults.SetFaultsAsync(new SetFaultsRequest { Faults = { faults } }, Limited(cancellationToken));
+
+    /// <summary>Stops the daemon's ring thread for a while.</summary>
+    public async Task FreezeAsync(TimeSpan duration, CancellationToken cancellationToken) =>
+        await _faults.FreezeAsync(new FreezeRequest { DurationMs = (long)duration.TotalMilliseconds }, Limited(cancellationToken));
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync() => await channel.ShutdownAsync();
+
+    private static CallOptions Limited(CancellationToken cancellationToken) =>
+        new(deadline: DateTime.UtcNow + AnswerLimit, cancellationToken: cancellationToken);
+}
