@@ -36,10 +36,12 @@ public partial class SourceTests
         {
             var lines = Repository.Lines(path);
             var @namespace = lines.FirstOrDefault(line => line.StartsWith("namespace ", StringComparison.Ordinal)) ?? path;
+            var isOuterPublic = false;
             for (var at = 0; at < lines.Length; at++)
             {
+                if (OuterType().IsMatch(lines[at])) isOuterPublic = lines[at].StartsWith("public ", StringComparison.Ordinal);
                 var found = PublicType().Match(lines[at]);
-                if (!found.Success) continue;
+                if (!found.Success || !isOuterPublic) continue;
                 var type = $"{@namespace.TrimEnd(';')}.{found.Groups["name"].Value}";
                 documented[type] = documented.GetValueOrDefault(type) || HasDocstring(lines, at);
             }
@@ -113,6 +115,9 @@ public partial class SourceTests
 
     [GeneratedRegex(@"^\s*public\s+(?:(?:static|sealed|abstract|partial|readonly|ref|unsafe)\s+)*(?:class|interface|enum|delegate\s+\S+|record(?:\s+(?:class|struct))?|struct)\s+(?<name>\w+)")]
     private static partial Regex PublicType();
+
+    [GeneratedRegex(@"^(?:public|internal|file)\s.*\b(?:class|interface|enum|record|struct|delegate)\b")]
+    private static partial Regex OuterType();
 
     [GeneratedRegex(@"\[LoggerMessage\(\s*(?:EventId\s*=\s*)?(?<id>\d+)")]
     private static partial Regex EventId();
