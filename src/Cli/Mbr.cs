@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using Membership.Cli.Commands;
+using Membership.Cli.Demo;
 using Membership.Cli.Errors;
 using Membership.Cli.Text;
 
@@ -42,6 +43,7 @@ internal static class Mbr
         root.Subcommands.Add(Noun("ring", "The raw ordered ring.", RingCommands.Tail(host), RingCommands.Send(host)));
         root.Subcommands.Add(Noun("key", "The keys of the cluster.", KeyGenerateCommand.Create(host)));
         root.Subcommands.Add(Noun("config", "The configuration.", ConfigCommands.Check(host), ConfigCommands.Show(host), ConfigInitCommand.Create(host)));
+        root.Subcommands.Add(DemoCommand.Create(host));
         root.Subcommands.Add(VersionCommand.Create(host));
         return root;
     }

@@ -1,16 +1,26 @@
 using Grpc.Core;
+using Membership.Grpc.Unix;
 using Membership.V1;
 
 namespace Membership.Cli.Demo;
 
 /// <summary>The demo's way to one daemon: what is asked of it, with a time limit on everything that has an end.</summary>
-internal sealed class DemoConnection(ChannelBase channel) : IAsyncDisposable
+internal sealed class DemoConnection : IAsyncDisposable
 {
     /// <summary>A healthy daemon answers within milliseconds; a frozen one not at all.</summary>
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(1);
 
-    private readonly MembershipService.MembershipServiceClient _membership = new(channel);
-    private readonly FaultService.FaultServiceClient _faults = new(channel);
+    private readonly ChannelBase _channel;
+    private readonly MembershipService.MembershipServiceClient _membership;
+    private readonly FaultService.FaultServiceClient _faults;
+
+    /// <summary>A way to the daemon at a socket; it connects with the first call.</summary>
+    public DemoConnection(string socket)
+    {
+        _channel = UnixChannel.Open(socket);
+        _membership = new MembershipService.MembershipServiceClient(_channel);
+        _faults = new FaultService.FaultServiceClient(_channel);
+    }
 
     /// <summary>Status as the daemon sees it.</summary>
     public async Task<GetStatusResponse> StatusAsync(CancellationToken cancellationToken) =>
@@ -33,7 +43,7 @@ internal sealed class DemoConnection(ChannelBase channel) : IAsyncDisposable
         await _faults.FreezeAsync(new FreezeRequest { DurationMs = (long)duration.TotalMilliseconds }, Limited(cancellationToken));
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync() => await channel.ShutdownAsync();
+    public async ValueTask DisposeAsync() => await _channel.ShutdownAsync();
 
     private static CallOptions Limited(CancellationToken cancellationToken) =>
         new(deadline: DateTime.UtcNow + AnswerLimit, cancellationToken: cancellationToken);

@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using Grpc.Core;
 using Membership.V1;
 
@@ -104,7 +103,7 @@ internal sealed class NodeRunner : IAsyncDisposable
     private async Task ServeConnectionAsync(CancellationToken cancellationToken)
     {
         while (!File.Exists(_world.Folder.Socket(_node))) await Task.Delay(ConnectPace, _world.Time, cancellationToken);
-        await using var connection = DemoWorld.Connect(_world.Folder.Socket(_node));
+        await using var connection = new DemoConnection(_world.Folder.Socket(_node));
         while (!await AnswersAsync(connection, cancellationToken)) await Task.Delay(ConnectPace, _world.Time, cancellationToken);
         await connection.SetFaultsAsync(_world.Faults.Of(_node, _world.Nodes), cancellationToken);
         using var broken = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

@@ -1,7 +1,7 @@
 namespace Membership.Cli.Errors;
 
 /// <summary>Every error that <c>mbr</c> itself reports. Codes are never reused; values in braces are filled in where the error arises.</summary>
-/// <remarks>MB10xx command line, MB12xx reaching a daemon, MB13xx answers of a daemon, MB15xx streams, MB16xx files, MB17xx the daemon's program, MB18xx benchmarks.</remarks>
+/// <remarks>MB10xx command line, MB12xx reaching a daemon, MB13xx answers of a daemon, MB15xx streams, MB16xx files, MB17xx the daemon's program, MB18xx benchmarks, MB19xx the demo.</remarks>
 internal static class ErrorCatalogue
 {
     public static readonly ErrorEntry CommandLine = new("MB1001", ExitCode.Usage,
@@ -199,6 +199,11 @@ internal static class ErrorCatalogue
         "the ring does not pass messages, or no sender runs",
         "see mbr status; with --receive-only start senders elsewhere");
 
+    public static readonly ErrorEntry NoDemoPort = new("MB1901", ExitCode.InputOutput,
+        "no port is free on all addresses of a demo of {nodes} nodes (127.0.0.11 and up, 127.0.1.11 and up)",
+        "loopback addresses other than 127.0.0.1 are not usable here, or other programs hold every port that was tried",
+        "see ss -lntu, or run with fewer --nodes");
+
     public static readonly ErrorEntry Defect = new("MB1999", ExitCode.Failed,
         "unexpected {kind}: {detail}",
         "a defect of mbr",
@@ -214,6 +219,7 @@ internal static class ErrorCatalogue
         CutOff, SendFailed, StreamEnded, Interrupted,
         FileExists, CannotWrite, CannotRead, BadKeyFile, OutputFailed,
         DaemonProgramMissing, DaemonProgramFailed,
-        OrderBroken, NothingMeasured, Defect,
+        OrderBroken, NothingMeasured,
+        NoDemoPort, Defect,
     ];
 }
