@@ -2,6 +2,7 @@ using System.Globalization;
 using Membership.Cli.Text;
 using Membership.V1;
 using Spectre.Console;
+using Table = Spectre.Console.Table;
 
 namespace Membership.Cli.Demo;
 
