@@ -145,7 +145,7 @@ internal sealed class NodeRunner : IAsyncDisposable
             await _world.Events.WriteAsync(new DemoEvent.Stream(_node, call.ResponseStream.Current), cancellationToken);
         }
 
-        throw new RpcException(new Status(StatusCode.Unavailable, "the daemon closed the stream"));
+        throw new RpcException(new global::Grpc.Core.Status(StatusCode.Unavailable, "the daemon closed the stream"));
     }
 
     private async Task AskStatusAsync(DemoConnection connection, CancellationToken cancellationToken)
@@ -188,6 +188,6 @@ internal sealed class NodeRunner : IAsyncDisposable
             await _world.Events.WriteAsync(new DemoEvent.Receipts(_node, responses.Current.Receipts.Count - failed, failed), cancellationToken);
         }
 
-        throw new RpcException(new Status(StatusCode.Unavailable, "the daemon closed the stream of receipts"));
+        throw new RpcException(new global::Grpc.Core.Status(StatusCode.Unavailable, "the daemon closed the stream of receipts"));
     }
 }
