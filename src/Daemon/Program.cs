@@ -13,10 +13,16 @@ try
         Console.Out.WriteLine($"membershipd {DaemonVersion.Text}");
         return ExitCode.Ok;
     }
-    return line.CheckConfig ? ConfigurationCheck.Run(line, Console.Out, Console.Error) : ExitCode.Ok;
+    return line.CheckConfig ? ConfigurationCheck.Run(line, Console.Out, Console.Error) : await DaemonProcess.RunAsync(line);
 }
 catch (StartException refused)
 {
     Console.Error.WriteLine(refused.Message);
     return refused.ExitCode;
+}
+catch (Exception mistake)
+{
+    // Nothing below has an answer to it: say what it is, so that it can be reported, and stop.
+    Console.Error.WriteLine($"membershipd: stopped by a mistake in the program; please report it:\n{mistake}");
+    return ExitCode.Internal;
 }

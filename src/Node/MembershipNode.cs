@@ -116,6 +116,17 @@ public sealed class MembershipNode : IDisposable
         End();
     }
 
+    /// <summary>Seals and opens with other keys from now on; sessions stay. Exactly one of <paramref name="keys"/> is active.</summary>
+    /// <exception cref="ArgumentException">The keys make no key ring; nothing has changed.</exception>
+    public void ReplaceKeys(Instant now, IReadOnlyList<ClusterKey> keys, INodeEffects effects)
+    {
+        NoteTime(now, effects);
+        _wiring.Begin(now, effects);
+        _links.ReplaceKeys(keys, _wiring);
+        _wiring.DrainEvidence();
+        End();
+    }
+
     /// <summary>The reservation asked for by <see cref="INodeEffects.Reserve"/> is durable.</summary>
     public void OnReserved(Instant now, ulong upTo, INodeEffects effects)
     {

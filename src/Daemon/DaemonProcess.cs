@@ -1,0 +1,335 @@
+using System.Diagnostics;
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Threading.Channels;
+using Grpc.Core;
+using Membership.Daemon.Configuration;
+using Membership.Daemon.Ring;
+using Membership.Daemon.Services;
+using Membership.Daemon.State;
+using Membership.Grpc.Server;
+using Membership.Grpc.Unix;
+using Membership.Links;
+using Membership.Node;
+using Microsoft.Extensions.Logging;
+
+namespace Membership.Daemon;
+
+/// <summary>One run of the daemon, from the checked command line to the exit code.</summary>
+/// <remarks>Starts in the order configuration, keys, state directory, socket, ring thread, clients; ready is told last. Ends in the reverse order.</remarks>
+internal sealed class DaemonProcess : IAsyncDisposable
+{
+    /// <summary>A leave that takes longer is given up.</summary>
+    private static readonly TimeSpan LeaveMax = TimeSpan.FromSeconds(5);
+
+    /// <summary>Clients' calls that take longer to end are cut off.</summary>
+    private static readonly TimeSpan ServerStopMax = TimeSpan.FromSeconds(1);
+
+    private readonly CommandLine _line;
+    private readonly ILoggerFactory _loggers;
+    private readonly ILogger _logger;
+    private readonly long _started = Stopwatch.GetTimestamp();
+    private readonly ClusterConfiguration _configuration;
+    private readonly NodeConfiguration _self;
+    private readonly string _socket;
+    private readonly DeliveryLog _log = new();
+    private readonly ViewHistory _views = new();
+    private readonly ReceiptTable _receipts;
+    private readonly NodeStates _states;
+    private readonly RingLog _ringLog;
+    private readonly ServiceManager _manager;
+    private readonly Channel<bool> _hangups = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });   // one reload covers every signal before it
+    private StateDirectory? _state;
+    private RingHost? _host;
+    private GrpcServer? _server;
+
+    private DaemonProcess(CommandLine line, ILoggerFactory loggers, ClusterConfiguration configuration, NodeConfiguration self)
+    {
+        (_line, _loggers, _configuration, _self) = (line, loggers, configuration, self);
+        _logger = loggers.CreateLogger("membershipd");
+        _socket = Path.GetFullPath(line.Socket ?? configuration.Api.Socket ?? CommandLine.DefaultSocket);
+        _receipts = new ReceiptTable(configuration.Ring.MessageBytesMax);
+        _states = new NodeStates(configuration.Table, self.Id);
+        _ringLog = new RingLog(_logger, self.Name, configuration.Table, TimeProvider.System);
+        var notifySocket = Environment.GetEnvironmentVariable("NOTIFY_SOCKET");
+        _manager = new ServiceManager(notifySocket, Environment.GetEnvironmentVariable("WATCHDOG_USEC"), (state, why) => Log.NotifyFailed(_logger, state, why, notifySocket ?? ""));
+    }
+
+    /// <summary>Runs until a signal or the ring ends it.</summary>
+    /// <exception cref="StartException">It cannot start.</exception>
+    public static async Task<int> RunAsync(CommandLine line)
+    {
+        var name = line.Node ?? Dns.GetHostName();
+        var result = ConfigurationCheck.Read(line.ConfigFile, name);
+        if (result.Configuration is not { } configuration) throw new StartException(ExitCode.Configuration, string.Join('\n', result.Mistakes));
+        using var loggers = LogSetup.Create(line.LogFormat ?? LogSetup.Default, line.LogLevel);
+        await using var daemon = new DaemonProcess(line, loggers, configuration, configuration.Find(name)!);   // the reader has checked that it is there
+        foreach (var warning in result.Warnings) Log.ConfigurationWarning(daemon._logger, warning.ToString());
+        return await daemon.RunAsync();
+    }
+
+    private async Task<int> RunAsync()
+    {
+        var logging = _ringLog.RunAsync();
+        var stop = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var term = OnSignal(PosixSignal.SIGTERM, () => stop.TrySetResult("SIGTERM"));
+        using var interrupt = OnSignal(PosixSignal.SIGINT, () => stop.TrySetResult("SIGINT"));
+        using var hangup = OnSignal(PosixSignal.SIGHUP, () => _hangups.Writer.TryWrite(true));
+        await StartAsync();
+        using var ends = new CancellationTokenSource();
+        var keeping = Task.WhenAll(
+            StopOnFailure(FeedWatchdogAsync(ends.Token), stop), StopOnFailure(TellViewsAsync(ends.Token), stop), StopOnFailure(ReloadKeysAsync(ends.Token), stop));
+
+        await Task.WhenAny(stop.Task, Host.Completion);
+        var code = await StopAsync(stop.Task.IsCompleted ? await stop.Task : null);
+        await ends.CancelAsync();
+        await keeping;
+        _ringLog.Complete();
+        await logging;
+        return code;
+    }
+
+    // A half-alive daemon is worse than a dead one: the first loop that fails ends the process (exit code 70).
+    private static async Task StopOnFailure(Task loop, TaskCompletionSource<string> stop)
+    {
+        try
+        {
+            await loop;
+        }
+        catch (Exception failure)
+        {
+            stop.TrySetException(failure);
+        }
+    }
+
+    private RingHost Host => _host ?? throw new InvalidOperationException("not started");
+
+    private async Task StartAsync()
+    {
+        var keys = ReadKeys(out var mistakes);
+        if (keys is null) throw new StartException(ExitCode.Configuration, string.Join('\n', mistakes));
+        _state = OpenState();
+        if (_state.Warning is { } warning) Log.StateWarning(_logger, _line.StateDirectory, warning);
+        ApiSocket.Prepare(_socket);
+
+        Span<byte> random = stackalloc byte[20];
+        RandomNumberGenerator.Fill(random);
+        var boot = new BootId(BitConverter.ToUInt64(random), BitConverter.ToUInt64(random[8..]));
+        var seed = BitConverter.ToInt32(random[16..]);
+        Log.Starting(_logger, DaemonVersion.Text, _configuration.Cluster, _self.Name, _self.Id.Value, ProtoViews.Boot(boot.Short), _configuration.Timing.Profile, seed, _configuration.File, _configuration.Digest.ToString("x16", null));
+        if (_line.AllowFaultInjection) Log.FaultInjectionAllowed(_logger);
+        _host = StartRing(keys, boot, seed, _state);
+        _server = await StartServerAsync(_host, boot);
+
+        Log.Ready(_logger, (long)Stopwatch.GetElapsedTime(_started).TotalMilliseconds, _self.Name, _socket);
+        _manager.Ready($"node {_self.Name} of {_configuration.Cluster}: looking for the others");
+    }
+
+    private StateDirectory OpenState()
+    {
+        try
+        {
+            return StateDirectory.Open(_line.StateDirectory, _line.AcceptNewIdentity);
+        }
+        catch (StateException unusable)
+        {
+            throw new StartException(unusable.ExitCode, unusable.Message);
+        }
+    }
+
+    private RingHost StartRing(IReadOnlyList<ClusterKey> keys, BootId boot, int seed, StateDirectory state)
+    {
+        var options = new RingHostOptions
+        {
+            Peers = [.. _configuration.Nodes.Select(n => new RingPeer(n.Id, n.Links))],
+            Self = _self.Id,
+            TripwireRetry = _configuration.Timing.LinkDown,
+            AllowFaultInjection = _line.AllowFaultInjection,
+            FaultSeed = seed,
+        };
+        var start = new NodeStart(_configuration.LinkOptions(_self.Id, keys), _configuration.TotemOptions(_self.Id), boot, state.RingSequence, state.ReservedUpTo, seed);
+        var observer = new RingObserver(_self.Id, boot.Short, _log, _views, _receipts, _states, _ringLog.Add);
+        try
+        {
+            var host = RingHost.Start(options, start, new AesGcmSuite(), observer, state);
+            observer.Attach(host.Clock);
+            return host;
+        }
+        catch (LinkBindException unbound)
+        {
+            throw new StartException(ExitCode.InputOutput, unbound.Message);
+        }
+    }
+
+    private async Task<GrpcServer> StartServerAsync(RingHost host, BootId boot)
+    {
+        var protoViews = new ProtoViews(_configuration);
+        var report = new StatusReport(new DaemonIdentity(_configuration, _self, boot, _line.AllowFaultInjection), protoViews);
+        var status = new StatusSource(cancel => host.QueryAsync(ring => RingSnapshot.Take(ring, _states, _configuration.Nodes.Count), cancel), TimeProvider.System);
+        var membership = new MembershipApi(host, _log, _views, _receipts, status, report, protoViews, _configuration.Ring.MessageBytesMax);
+        var settings = new GrpcServerSettings
+        {
+            SocketPath = _socket,
+            SocketMode = ApiSocket.SocketMode,
+            LoggerFactory = _loggers,
+            Options = new GrpcServerOptions { MaxReceiveBytes = 2 * _configuration.Ring.MessageBytesMax + 65536, Authorize = Authorize },
+        };
+        try
+        {
+            return await GrpcServer.StartAsync(
+                settings,
+                map =>
+                {
+                    map.MapGrpcService(membership);
+                    map.MapGrpcService(new FaultApi(host, _configuration, _line.AllowFaultInjection));
+                },
+                CancellationToken.None);
+        }
+        catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException or System.Net.Sockets.SocketException)
+        {
+            throw new StartException(ExitCode.InputOutput, $"{_socket}: clients cannot be served there: {unusable.Message} Name another place with --socket PATH.");
+        }
+    }
+
+    // For now one role: root and the daemon's own user may do everything, nobody else anything.
+    private Status? Authorize(ServerCallContext context)
+    {
+        if (context.GetUnixPeer() is not { } peer) return new Status(StatusCode.PermissionDenied, "the kernel does not say who calls; only local clients are served");
+        if (peer.UserId == 0 || peer.UserId == UnixPeer.OwnUserId) return null;
+        Log.ClientRefused(_logger, peer.UserId, peer.ProcessId, context.Method, UnixPeer.OwnUserId);
+        return new Status(StatusCode.PermissionDenied, $"user {peer.UserId} may not use this daemon; allowed are root and user {UnixPeer.OwnUserId}, whom it runs as. Call as one of them, for example with sudo.");
+    }
+
+    /// <summary>Leaves where that is still to be done, then ends the clients' calls.</summary>
+    /// <param name="signal">Null: the ring thread has ended by itself.</param>
+    private async Task<int> StopAsync(string? signal)
+    {
+        _manager.Stopping();
+        var from = Stopwatch.GetTimestamp();
+        if (signal is not null)
+        {
+            Log.Leaving(_logger, signal, _self.Name);
+            Host.Leave();
+            await Task.WhenAny(Host.Completion, Task.Delay(LeaveMax, TimeProvider.System));
+            if (Host.Completion.IsCompleted) Log.HasLeft(_logger, _self.Name, (long)Stopwatch.GetElapsedTime(from).TotalMilliseconds);
+            else Log.LeaveTooSlow(_logger, _self.Name, (long)LeaveMax.TotalMilliseconds);
+        }
+        var exit = Host.Completion.IsCompleted ? await Host.Completion : null;
+        if (exit is { Code: not 0 }) Log.RingEnded(_logger, _self.Name, exit.Code, exit.Message);
+        if (exit is not null)
+        {
+            _receipts.FailAll("the daemon stopped before the message was ordered here; other nodes may have it", Host.Clock.Absolute(Host.Clock.Now));
+            _log.End();
+        }
+        using var limit = new CancellationTokenSource(ServerStopMax);
+        await _server!.StopAsync(limit.Token);   // started, or StartAsync had thrown
+        return exit?.Code ?? ExitCode.Ok;
+    }
+
+    private async Task FeedWatchdogAsync(CancellationToken cancellationToken)
+    {
+        if (_manager.WatchdogPace is not { } pace) return;
+        var answered = Stopwatch.GetTimestamp();
+        using var timer = new PeriodicTimer(pace / 2);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(cancellationToken))
+            {
+                try
+                {
+                    await Host.QueryAsync(_ => true, cancellationToken).WaitAsync(pace, cancellationToken);
+                    answered = Stopwatch.GetTimestamp();
+                    _manager.Alive();
+                }
+                catch (TimeoutException)
+                {
+                    Log.RingThreadSilent(_logger, (long)Stopwatch.GetElapsedTime(answered).TotalMilliseconds);
+                }
+            }
+        }
+        catch (Exception ends) when (ends is OperationCanceledException or RingStoppedException)
+        {
+            // The daemon stops.
+        }
+    }
+
+    private async Task TellViewsAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            for (ulong revision = 0; ; revision = _views.LastRevision)
+            {
+                await _views.WaitAsync(revision, cancellationToken);
+                if (_views.LastRegular is { } installed)
+                    _manager.Status($"node {_self.Name} of {_configuration.Cluster}: view {installed.View.Number} with {installed.View.Members.Count} of {_configuration.Nodes.Count} nodes");
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The daemon stops.
+        }
+    }
+
+    private IReadOnlyList<ClusterKey>? ReadKeys(out IReadOnlyList<Mistake> mistakes)
+    {
+        var list = new MistakeList(_configuration.KeyFile);
+        var keys = KeyFile.Read(_configuration.KeyFile, list);
+        mistakes = list.Mistakes;
+        return list.IsEmpty ? keys : null;
+    }
+
+    private async Task ReloadKeysAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (await _hangups.Reader.WaitToReadAsync(cancellationToken))
+            {
+                while (_hangups.Reader.TryRead(out _)) await ReloadKeysOnceAsync(cancellationToken);
+            }
+        }
+        catch (Exception ends) when (ends is OperationCanceledException or RingStoppedException)
+        {
+            // The daemon stops.
+        }
+    }
+
+    private async Task ReloadKeysOnceAsync(CancellationToken cancellationToken)
+    {
+        if (ReadKeys(out var mistakes) is not { } keys)
+        {
+            foreach (var mistake in mistakes) Log.KeysNotReloaded(_logger, mistake.ToString());
+            return;
+        }
+        try
+        {
+            await Host.ExecuteAsync((node, now, effects) => ReplaceKeys(node, now, keys, effects), cancellationToken);
+            Log.KeysReloaded(_logger, keys.Count, _configuration.KeyFile, keys.Single(k => k.Active).Id);
+        }
+        catch (ArgumentException refused)
+        {
+            Log.KeysNotReloaded(_logger, refused.Message);
+        }
+    }
+
+    private static bool ReplaceKeys(MembershipNode node, Instant now, IReadOnlyList<ClusterKey> keys, INodeEffects effects)
+    {
+        node.ReplaceKeys(now, keys, effects);
+        return true;
+    }
+
+    private static PosixSignalRegistration OnSignal(PosixSignal signal, Action act) => PosixSignalRegistration.Create(signal, context =>
+    {
+        context.Cancel = true;   // the daemon ends by itself
+        act();
+    });
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (_server is not null) await _server.DisposeAsync();
+        if (_host is not null) await _host.DisposeAsync();
+        _state?.Dispose();
+        _ringLog.Complete();
+    }
+}

@@ -1,0 +1,195 @@
+using Grpc.Core;
+using Membership.Daemon.Ring;
+using Membership.Totem;
+using Proto = Membership.V1;
+
+namespace Membership.Daemon.Services;
+
+/// <summary>MembershipService of proto/membership/v1/membership.proto: status, views, and the raw ordered ring.</summary>
+/// <remarks>Streams end with UNAVAILABLE when the daemon stops: the server sees to it.</remarks>
+[BindServiceMethod(typeof(MembershipApiBinding), nameof(MembershipApiBinding.BindService))]
+internal sealed class MembershipApi(
+    RingHost host,
+    DeliveryLog log,
+    ViewHistory views,
+    ReceiptTable receipts,
+    StatusSource status,
+    StatusReport report,
+    ProtoViews protoViews,
+    int messageBytesMax) : Proto.MembershipService.MembershipServiceBase
+{
+    /// <summary>Multicast streams open at a time.</summary>
+    public const int MulticastStreamsMax = 128;
+
+    /// <summary>Subscribe and WatchViews streams open at a time.</summary>
+    public const int WatchStreamsMax = 1024;
+
+    private readonly StreamGate _multicasts = new(MulticastStreamsMax, "messages are sent by");
+    private readonly StreamGate _watches = new(WatchStreamsMax, "views and messages are watched by");
+
+    /// <inheritdoc/>
+    public override async Task<Proto.GetStatusResponse> GetStatus(Proto.GetStatusRequest request, ServerCallContext context)
+    {
+        try
+        {
+            var (snapshot, isFresh) = await status.GetAsync(context.CancellationToken);
+            var response = report.Of(snapshot, isFresh, views.LastRegular, host.Clock.Now, host.Clock.Absolute(host.Clock.Now));
+            response.Counters["watch_streams"] = _watches.Count;
+            response.Counters["multicast_streams"] = _multicasts.Count;
+            response.Counters["log_position"] = log.LastPosition;
+            response.Counters["view_revision"] = (long)views.LastRevision;
+            return response;
+        }
+        catch (RingStoppedException stopped)
+        {
+            throw Unavailable(stopped.Message);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task WatchViews(Proto.WatchViewsRequest request, IServerStreamWriter<Proto.WatchViewsResponse> responseStream, ServerCallContext context)
+    {
+        using var open = _watches.Enter();
+        var cancellationToken = context.CancellationToken;
+        var revision = FirstRevision(request.AfterRevision);
+        while (true)
+        {
+            for (; revision <= views.LastRevision; revision++)
+            {
+                var view = views.Find(revision) ?? throw Gone(revision - 1);
+                await responseStream.WriteAsync(new Proto.WatchViewsResponse { View = protoViews.Of(view) }, cancellationToken);
+            }
+            await views.WaitAsync(revision - 1, cancellationToken);
+        }
+    }
+
+    /// <summary>Subscribe, with responses that are bytes already (see <see cref="EventEncoder"/>).</summary>
+    public async Task Subscribe(Proto.SubscribeRequest request, IServerStreamWriter<EncodedResponse> responseStream, ServerCallContext context)
+    {
+        using var open = _watches.Enter();
+        var cancellationToken = context.CancellationToken;
+        var encoder = new EventEncoder(request.HeadersOnly);
+        var reader = Reader(request.AfterPosition, encoder);
+        var response = new EncodedResponse();
+        while (true)
+        {
+            var isCut = Fill(encoder, reader, request.ViewsOnly);
+            if (isCut) encoder.Cut(reader.Position, host.Clock.Absolute(host.Clock.Now), CutAt(log.OldestResumable()));
+            if (!encoder.IsEmpty)
+            {
+                response.Bytes = encoder.Response;
+                await responseStream.WriteAsync(response, cancellationToken);
+                encoder.Clear();
+            }
+            if (isCut) return;
+            if (!await reader.WaitAsync(cancellationToken)) throw Unavailable("the daemon has left the cluster and stops");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task Multicast(IAsyncStreamReader<Proto.MulticastRequest> requestStream, IServerStreamWriter<Proto.MulticastResponse> responseStream, ServerCallContext context)
+    {
+        using var open = _multicasts.Enter();
+        using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
+        var window = new ReceiptWindow(receipts, new RingTexts());
+        var submitting = SubmitAllAsync(requestStream, window, abandoned.Token);
+        try
+        {
+            while (await window.WaitAsync(context.CancellationToken))
+            {
+                var response = new Proto.MulticastResponse();
+                if (window.Drain(response)) await responseStream.WriteAsync(response, context.CancellationToken);
+            }
+        }
+        catch
+        {
+            await abandoned.CancelAsync();
+            await ((Task)submitting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);   // what ended the writing is what counts
+            throw;
+        }
+        await submitting;
+    }
+
+    private static Proto.Cut CutAt(long resume) =>
+        new() { Resume = (ulong)resume, Reason = $"the reader was too slow: what it wanted next is overwritten. Events after position {resume} are still kept." };
+
+    private async Task SubmitAllAsync(IAsyncStreamReader<Proto.MulticastRequest> requests, ReceiptWindow window, CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (await requests.MoveNext(cancellationToken))
+            {
+                var level = requests.Current.Level == Proto.DeliveryLevel.Safe ? DeliveryLevel.Safe : DeliveryLevel.Agreed;
+                foreach (var payload in requests.Current.Payloads)
+                {
+                    var tag = await window.TakeAsync(cancellationToken);
+                    if (payload.Length > messageBytesMax) window.Refuse(tag, receipts.TooLarge, host.Clock.Absolute(host.Clock.Now));
+                    else await SubmitAsync(payload.Memory, level, window, tag, cancellationToken);
+                }
+            }
+        }
+        finally
+        {
+            window.Complete();
+        }
+    }
+
+    private async ValueTask SubmitAsync(ReadOnlyMemory<byte> payload, DeliveryLevel level, ReceiptWindow window, ulong tag, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await host.SubmitAsync(payload, level, service: 0, window, tag, cancellationToken);
+        }
+        catch (RingStoppedException stopped)
+        {
+            window.Refuse(tag, stopped.Message, host.Clock.Absolute(host.Clock.Now));
+        }
+    }
+
+    private ulong FirstRevision(ulong after)
+    {
+        if (after == 0) return Math.Max(views.LastRevision, 1);
+        if (after > views.LastRevision)
+            throw OutOfRange($"revision {after} has not been reached, the last is {views.LastRevision}: revisions begin anew when the daemon restarts. Watch again with after_revision 0.");
+        return after + 1 < views.OldestRevision ? throw Gone(after) : after + 1;
+    }
+
+    private RpcException Gone(ulong after) => OutOfRange(
+        $"views after revision {after} are no longer kept; the oldest kept has revision {views.OldestRevision}. Watch again with after_revision {views.OldestRevision - 1}, or with 0 for the current view.");
+
+    private DeliveryReader Reader(ulong after, EventEncoder encoder)
+    {
+        if (after == 0)
+        {
+            var reader = log.ReadFromNow();
+            if (views.At(reader.Position) is { } current) encoder.View(reader.Position, current.Time, protoViews.Of(current));
+            return reader;
+        }
+        if (after > (ulong)log.LastPosition)
+            throw OutOfRange($"position {after} has not been reached, the last is {log.LastPosition}: positions begin anew when the daemon restarts. Subscribe again with after_position 0.");
+        return log.ReadAfter((long)after, out var oldest)
+            ?? throw OutOfRange($"events after position {after} are no longer kept; the oldest that can be resumed after is {oldest}. Subscribe again with after_position {oldest}, or with 0 for the current view.");
+    }
+
+    // True when the reader fell behind what is kept.
+    private bool Fill(EventEncoder encoder, DeliveryReader reader, bool viewsOnly)
+    {
+        while (!encoder.IsFull)
+        {
+            var found = reader.Next(out var record, out var payload);
+            if (found == ReadResult.Nothing) return false;
+            if (found == ReadResult.Overwritten) return true;
+            if (record.Kind == RecordKind.View)
+            {
+                if (views.Find(record.Counter) is not { } view) return true;
+                encoder.View(record.Position, record.Time, protoViews.Of(view));
+            }
+            else if (!viewsOnly) encoder.Message(record, payload);
+        }
+        return false;
+    }
+
+    private static RpcException Unavailable(string why) => new(new Status(StatusCode.Unavailable, why));
+
+    private static RpcException OutOfRange(string why) => new(new Status(StatusCode.OutOfRange, why));
+}

@@ -1,0 +1,86 @@
+using Membership.Daemon.Ring;
+using Membership.Links;
+using Membership.Node;
+using Membership.Totem;
+
+namespace Membership.Daemon.Services;
+
+/// <summary>Hands what the node reports to those who keep it: the delivery log, the view history, the receipts, the node states and the log lines. Ring thread.</summary>
+internal sealed class RingObserver(
+    NodeId self, ulong boot, DeliveryLog log, ViewHistory views, ReceiptTable receipts, NodeStates states, Action<RingEvent> logLine) : IRingObserver
+{
+    private MonotonicClock? _clock;
+    private bool _viewInstalled;
+
+    /// <summary>Tells the clock of the host, which only exists once the ring thread does.</summary>
+    public void Attach(MonotonicClock clock) => Volatile.Write(ref _clock, clock);
+
+    /// <inheritdoc/>
+    public void Deliver(in Delivery delivery, ReadOnlySpan<byte> payload, Instant now)
+    {
+        var time = Absolute(now);
+        log.Append(delivery, payload, time);
+        if (delivery.Sender == self && delivery.SenderBoot == boot) receipts.Delivered(delivery, time);
+    }
+
+    /// <inheritdoc/>
+    public void InstallView(View view, Instant now)
+    {
+        var time = Absolute(now);
+        var installed = views.Add(view, log.NextPosition, time);
+        log.AppendView(installed.Revision, time);
+        if (!view.Transitional) states.ViewInstalled(view, now);
+        _viewInstalled = true;
+        logLine(new RingEvent.View(view, now));
+    }
+
+    /// <inheritdoc/>
+    public void Failed(ulong counter, Instant now) => receipts.Failed(counter, Absolute(now));
+
+    /// <inheritdoc/>
+    public void Fact(NodeFact fact, Instant now)
+    {
+        if (fact is NodeFact.Peer peer) states.PeerChanged(peer.Node, peer.State, now);
+        logLine(new RingEvent.OfNode(fact, now));
+    }
+
+    /// <inheritdoc/>
+    public void HostFact(RingHostFact fact, Instant now) => logLine(new RingEvent.OfHost(fact, now));
+
+    /// <inheritdoc/>
+    public void BatchEnd(Instant now)
+    {
+        receipts.Now = Absolute(now);
+        receipts.BatchEnd();
+        log.Publish();
+        if (!_viewInstalled) return;
+        _viewInstalled = false;
+        views.Publish();
+    }
+
+    /// <inheritdoc/>
+    public void Left(Instant now)
+    {
+        BatchEnd(now);
+        log.End();
+    }
+
+    private long Absolute(Instant now)
+    {
+        if (_clock is null) SpinWait.SpinUntil(() => Volatile.Read(ref _clock) is not null);   // once, for the moment until Start has returned
+        return _clock!.Absolute(now);   // set, as just seen
+    }
+}
+
+/// <summary>Something for the log, with its time.</summary>
+internal abstract record RingEvent(Instant Now)
+{
+    /// <summary>A view was installed.</summary>
+    public sealed record View(Totem.View Value, Instant Now) : RingEvent(Now);
+
+    /// <summary>Reported by the node.</summary>
+    public sealed record OfNode(NodeFact Fact, Instant Now) : RingEvent(Now);
+
+    /// <summary>Reported by the host.</summary>
+    public sealed record OfHost(RingHostFact Fact, Instant Now) : RingEvent(Now);
+}
