@@ -1,14 +1,17 @@
-using System.Buffers;
 using System.Buffers.Binary;
 
 namespace Membership.Totem;
 
 /// <summary>Messages of this node that wait for the token; packs them into frames. Pure structure.</summary>
-/// <remarks>Bounded by <c>bytesMax</c>, but one message always fits. Payloads are copied into pooled buffers.</remarks>
+/// <remarks>Bounded by <c>bytesMax</c>, but one message always fits. Payloads are copied into chunks that are used again.</remarks>
 internal sealed class SendQueue(int bytesMax)
 {
     private const int WholeHeader = 4;
+    private const int ChunkBytes = 256 * 1024;
+    private const int SpareChunksMax = 8;
 
+    private readonly Stack<Chunk> _spare = new();
+    private Chunk _filling = new(ChunkBytes);
     private Message[] _messages = new Message[64];
     private int _head;
     private int _count;
@@ -28,9 +31,11 @@ internal sealed class SendQueue(int bytesMax)
     {
         if (_count > 0 && Bytes + payload.Length > bytesMax) return false;
         if (_count == _messages.Length) Grow();
-        var buffer = payload.IsEmpty ? [] : ArrayPool<byte>.Shared.Rent(payload.Length);
-        payload.CopyTo(buffer);
-        _messages[(_head + _count) & (_messages.Length - 1)] = new Message(counter, level, service, buffer, payload.Length);
+        var chunk = Room(payload.Length);
+        payload.CopyTo(chunk.Bytes.AsSpan(chunk.Used));
+        _messages[(_head + _count) & (_messages.Length - 1)] = new Message(counter, level, service, chunk, chunk.Used, payload.Length);
+        chunk.Used += payload.Length;
+        chunk.Messages++;
         _count++;
         Bytes += payload.Length;
         return true;
@@ -76,7 +81,7 @@ internal sealed class SendQueue(int bytesMax)
         room[0] = (byte)(Piece.FirstFlag | Piece.LastFlag | LevelFlag(message.Level));
         room[1] = message.Service;
         BinaryPrimitives.WriteUInt16LittleEndian(room[2..], (ushort)message.Length);
-        message.Buffer.AsSpan(0, message.Length).CopyTo(room[WholeHeader..]);
+        message.Payload.CopyTo(room[WholeHeader..]);
         message.Sent = message.Length;
         Bytes -= message.Length;
         return WholeHeader + message.Length;
@@ -95,7 +100,7 @@ internal sealed class SendQueue(int bytesMax)
         BinaryPrimitives.WriteUInt16LittleEndian(room[2..], (ushort)size);
         BinaryPrimitives.WriteUInt16LittleEndian(room[4..], message.Fragment++);
         if (isFirst) BinaryPrimitives.WriteUInt32LittleEndian(room[6..], (uint)message.Length);
-        message.Buffer.AsSpan(message.Sent, size).CopyTo(room[header..]);
+        message.Payload.Slice(message.Sent, size).CopyTo(room[header..]);
         message.Sent += size;
         Bytes -= size;
         return header + size;
@@ -106,10 +111,24 @@ internal sealed class SendQueue(int bytesMax)
     private void Pop()
     {
         ref var message = ref _messages[_head];
-        if (message.Buffer.Length > 0) ArrayPool<byte>.Shared.Return(message.Buffer);
+        if (--message.Chunk.Messages == 0) Recycle(message.Chunk);
         message = default;
         _head = (_head + 1) & (_messages.Length - 1);
         _count--;
+    }
+
+    /// <summary>A chunk with room for a payload; one larger than a chunk gets its own.</summary>
+    private Chunk Room(int bytes)
+    {
+        if (_filling.Used + bytes <= _filling.Bytes.Length) return _filling;
+        if (bytes > ChunkBytes) return new Chunk(bytes);
+        return _filling = _spare.TryPop(out var spare) ? spare : new Chunk(ChunkBytes);
+    }
+
+    private void Recycle(Chunk chunk)
+    {
+        chunk.Used = 0;
+        if (chunk != _filling && chunk.Bytes.Length == ChunkBytes && _spare.Count < SpareChunksMax) _spare.Push(chunk);
     }
 
     private void Grow()
@@ -120,14 +139,23 @@ internal sealed class SendQueue(int bytesMax)
         _head = 0;
     }
 
-    private struct Message(ulong counter, DeliveryLevel level, byte service, byte[] buffer, int length)
+    private sealed class Chunk(int bytes)
+    {
+        public readonly byte[] Bytes = GC.AllocateUninitializedArray<byte>(bytes);
+        public int Used;
+        public int Messages;
+    }
+
+    private struct Message(ulong counter, DeliveryLevel level, byte service, Chunk chunk, int offset, int length)
     {
         public readonly ulong Counter = counter;
         public readonly DeliveryLevel Level = level;
         public readonly byte Service = service;
-        public readonly byte[] Buffer = buffer;
+        public readonly Chunk Chunk = chunk;
         public readonly int Length = length;
         public int Sent;
         public ushort Fragment;
+
+        public readonly ReadOnlySpan<byte> Payload => Chunk.Bytes.AsSpan(offset, Length);
     }
 }
