@@ -30,7 +30,7 @@ internal interface IRingObserver
     /// <summary>End of one turn of the loop: whoever waits for what was reported since the last call can be woken now. Only called when something was reported.</summary>
     void BatchEnd(Instant now);
 
-    /// <summary>The node has left; no call follows.</summary>
+    /// <summary>The node has left; only the <see cref="BatchEnd"/> of this turn follows.</summary>
     void Left(Instant now);
 }
 

@@ -86,10 +86,11 @@ internal sealed class RingHost : IReservationSink, IAsyncDisposable
     public Task<T> QueryAsync<T>(Func<RingView, T> read, CancellationToken cancellationToken) =>
         RunAsync(new Call<T>(loop => read(loop.View)), cancellationToken);
 
-    /// <summary>Runs a change of the node on the ring thread (a new key ring, say). Cancelling stops the waiting; the change may still come about.</summary>
+    /// <summary>Seals and opens with other keys from now on. Cancelling stops the waiting; the keys may still be taken.</summary>
+    /// <exception cref="ArgumentException">Not exactly one active key, an id twice, or a secret of another length; nothing has changed.</exception>
     /// <exception cref="RingStoppedException">The ring thread has ended.</exception>
-    public Task<T> ExecuteAsync<T>(Func<MembershipNode, Instant, INodeEffects, T> change, CancellationToken cancellationToken) =>
-        RunAsync(new Call<T>(loop => loop.Execute(change)), cancellationToken);
+    public Task ReplaceKeysAsync(IReadOnlyList<ClusterKey> keys, CancellationToken cancellationToken) =>
+        RunAsync(new Call<bool>(loop => Done(() => loop.ReplaceKeys(keys))), cancellationToken);
 
     /// <summary>Replaces all injected faults.</summary>
     /// <exception cref="InvalidOperationException">The daemon was started without --allow-fault-injection.</exception>

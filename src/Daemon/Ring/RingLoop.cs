@@ -105,11 +105,11 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
         _isHolding = false;
     }
 
-    /// <summary>Runs a change of the node itself on its thread.</summary>
-    public T Execute<T>(Func<MembershipNode, Instant, INodeEffects, T> change)
+    /// <summary>Gives the node other keys.</summary>
+    public void ReplaceKeys(IReadOnlyList<ClusterKey> keys)
     {
         _now = _clock.Now;
-        return change(_node, _now, this);
+        _node.ReplaceKeys(_now, keys, this);
     }
 
     /// <summary>Replaces the injected faults.</summary>
@@ -163,8 +163,8 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
         Hint(unreachable, LinkHint.PortUnreachable);
         Hint(closed, LinkHint.TripwireClosed);
         RunCommands();
-        TakeSubmits();
-        Tick();
+        if (!_hasLeft) TakeSubmits();
+        if (!_hasLeft) Tick();
         EndTurn();
     }
 

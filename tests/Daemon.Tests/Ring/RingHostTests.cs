@@ -175,6 +175,44 @@ public sealed class RingHostTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Keys_are_exchanged_one_node_after_the_other_without_a_view_change()
+    {
+        await using var cluster = new TestCluster(3);
+        await cluster.UntilAsync(() => cluster.All.All(node => node.Observer.Members is [1, 2, 3]), "a ring of three");
+        var views = cluster.All.Select(node => node.Observer.ViewAt).ToArray();
+        byte[] old = [.. Enumerable.Range(0, 32).Select(i => (byte)i)];
+        byte[] fresh = [.. old.Reverse()];
+
+        await ReplaceEverywhere(new ClusterKey(1, true, old), new ClusterKey(2, false, fresh));
+        await ReplaceEverywhere(new ClusterKey(1, false, old), new ClusterKey(2, true, fresh));
+        await ReplaceEverywhere(new ClusterKey(2, true, fresh));
+        await Assert.ThrowsAsync<ArgumentException>(() => cluster.All[0].Host.ReplaceKeysAsync([], CancellationToken.None));
+        await cluster.All[0].SendAsync(100).WaitAsync(Limit);
+        await cluster.UntilAsync(() => cluster.All.All(node => node.Observer.Count == 100), "messages under the new key");
+
+        Assert.Equal(views, cluster.All.Select(node => node.Observer.ViewAt));
+
+        async Task ReplaceEverywhere(params ClusterKey[] keys)
+        {
+            foreach (var node in cluster.All) await node.Host.ReplaceKeysAsync(keys, CancellationToken.None).WaitAsync(Limit);
+        }
+    }
+
+    [Fact]
+    public async Task A_node_alone_among_ports_without_a_socket_stays_calm()
+    {
+        await using var cluster = new TestCluster(3, started: 1);
+        await cluster.UntilAsync(() => cluster.All[0].Observer.Members is [1], "a ring of one");
+
+        var turns = await cluster.All[0].Host.QueryAsync(view => view.Turns, CancellationToken.None);
+        await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System);
+        turns = await cluster.All[0].Host.QueryAsync(view => view.Turns, CancellationToken.None) - turns;
+
+        output.WriteLine($"{turns / 2} turns per second");
+        Assert.InRange(turns, 0, 400);
+    }
+
+    [Fact]
     public async Task Submits_beyond_the_queue_wait_and_are_all_answered()
     {
         await using var cluster = new TestCluster(1, submitCapacity: 4);
@@ -191,12 +229,12 @@ public sealed class RingHostTests(ITestOutputHelper output)
     {
         private static readonly MemoryReservations Reservations = new();
 
-        public TestCluster(int count, bool faults = false, int submitCapacity = 4096)
+        public TestCluster(int count, bool faults = false, int submitCapacity = 4096, int? started = null)
         {
             var port = DatagramIoTests.Addresses("127.0.0.1", 1)[0].Links[0].Port;
             var peers = Enumerable.Range(1, count)
                 .Select(id => new RingPeer(new NodeId((ushort)id), [new IPEndPoint(new IPAddress([127, 0, 0, (byte)id]), port)])).ToArray();
-            All = [.. peers.Select(peer => new TestNode(peer.Node, peers, faults, submitCapacity, Reservations))];
+            All = [.. peers.Take(started ?? count).Select(peer => new TestNode(peer.Node, peers, faults, submitCapacity, Reservations))];
         }
 
         public TestNode[] All { get; }
