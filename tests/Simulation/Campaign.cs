@@ -1,0 +1,97 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Membership.Simulation;
+
+/// <summary>Many seeds on a few threads, and what came of them.</summary>
+public sealed class Campaign(int nodes)
+{
+    /// <summary>Void runs above this share fail a campaign: it proves too little.</summary>
+    public const double VoidShareMax = 0.01;
+
+    private readonly Lock _gate = new();
+    private readonly List<RunResult> _failed = [];
+    private readonly long[] _steps = new long[Enum.GetValues<StepKind>().Length];
+    private readonly long[] _network = new long[5];
+    private int _runs;
+    private int _void;
+    private long _views;
+    private long _sends;
+    private long _deliveries;
+    private TimeSpan _simulated;
+    private TimeSpan _processor;
+    private TimeSpan _slowestConvergence;
+
+    public IReadOnlyList<RunResult> Failed => _failed;
+
+    public int Runs => _runs;
+
+    public int Void => _void;
+
+    public TimeSpan Simulated => _simulated;
+
+    /// <summary>Runs seeds until all are done, the time is over or too many have failed.</summary>
+    public void Run(IEnumerable<ulong> seeds, int jobs, TimeSpan? limit, Action<string> say)
+    {
+        var began = Stopwatch.GetTimestamp();
+        using var source = seeds.GetEnumerator();
+        var workers = Enumerable.Range(0, jobs).Select(_ => new Thread(() => Work(source, began, limit, say))).ToList();
+        workers.ForEach(worker => worker.Start());
+        workers.ForEach(worker => worker.Join());
+    }
+
+    private void Work(IEnumerator<ulong> seeds, long began, TimeSpan? limit, Action<string> say)
+    {
+        while (limit is null || Stopwatch.GetElapsedTime(began) < limit)
+        {
+            ulong seed;
+            lock (_gate)
+            {
+                if (_failed.Count >= 20 || !seeds.MoveNext()) return;
+                seed = seeds.Current;
+            }
+            var result = Simulator.Run(seed, nodes);
+            lock (_gate) Add(result, say);
+        }
+    }
+
+    private void Add(RunResult result, Action<string> say)
+    {
+        _runs++;
+        if (result.Verdict == Verdict.Void) _void++;
+        _views += result.Views;
+        _sends += result.Sends;
+        _deliveries += result.Deliveries;
+        _simulated += result.Simulated;
+        _processor += result.Processor;
+        if (result.Convergence > _slowestConvergence) _slowestConvergence = result.Convergence;
+        for (var i = 0; i < _steps.Length; i++) _steps[i] += result.Steps[i];
+        for (var i = 0; i < _network.Length; i++) _network[i] += result.NetworkFaults[i];
+        if (result.Verdict == Verdict.Failed)
+        {
+            _failed.Add(result);
+            say($"FAILED seed {result.Seed}: {result.Violations[0]}\n    replay: {ReplayCommand(result.Seed, nodes)}");
+        }
+        if (_runs % 200 == 0) say(string.Create(CultureInfo.InvariantCulture, $"{_runs} runs, {_simulated.TotalHours:F1} h, {_failed.Count} failed"));
+    }
+
+    /// <summary>The one command that shows a failure again.</summary>
+    public static string ReplayCommand(ulong seed, int nodes) =>
+        $"dotnet run -c Release --project tests/Simulation -- --seed {seed}{(nodes == 5 ? "" : $" --nodes {nodes}")} --trace";
+
+    /// <summary>The whole outcome in words.</summary>
+    public string Report()
+    {
+        var faults = Plan.Faults.Select(kind => $"{kind} {_steps[(int)kind]}");
+        var speed = _processor > TimeSpan.Zero ? _simulated / _processor : 0;
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"""
+             runs {_runs}, failed {_failed.Count}, void {_void}, nodes {nodes}
+             simulated {_simulated.TotalHours:F2} cluster-hours in {_processor.TotalSeconds:F1} s of processor: {speed:F0} x real time
+             views {_views}, messages {_sends}, deliveries {_deliveries}, slowest convergence {_slowestConvergence.TotalSeconds:F1} s
+             faults: {string.Join(", ", faults)}
+             datagrams: lost {_network[0]}, duplicated {_network[1]}, held back {_network[2]}, corrupted {_network[3]}, replayed {_network[4]}
+             """);
+    }
+}

@@ -1,0 +1,221 @@
+using System.Globalization;
+using Membership.Invariants;
+using Membership.Links;
+using Membership.Node;
+using Membership.Totem;
+
+namespace Membership.Simulation;
+
+/// <summary>What all nodes of a run share.</summary>
+public sealed record WorldOptions
+{
+    public int Nodes { get; init; } = 5;
+
+    public int Links { get; init; } = 1;
+
+    public LinkPolicy Policy { get; init; } = LinkPolicy.Passive;
+
+    public TimeSpan Token { get; init; } = TimeSpan.FromMilliseconds(1000);
+
+    public TimeSpan Consensus { get; init; } = TimeSpan.FromMilliseconds(1200);
+
+    public TimeSpan LinkDown { get; init; } = TimeSpan.FromMilliseconds(600);
+
+    public int PostTokenBytes { get; init; }
+
+    /// <summary>Things due at the same instant happen in an order drawn from the seed instead of the order they were scheduled in.</summary>
+    public bool ShufflesTies { get; init; }
+
+    public IReadOnlyList<ulong> Votes { get; init; } = [];
+}
+
+/// <summary>A whole cluster in virtual time on one thread: hosts, network and the history they write. Everything follows from the seed.</summary>
+public sealed class World
+{
+    private static readonly byte[] ClusterSecret = [.. Enumerable.Range(1, 32).Select(value => (byte)value)];
+    private static readonly byte[] ForeignSecret = [.. Enumerable.Range(101, 32).Select(value => (byte)value)];
+
+    private readonly WorldOptions _options;
+    private readonly ICipherSuite _ciphers;
+    private readonly SeededRandom _random;
+    private readonly EventQueue _queue = new();
+    private readonly Dictionary<RingId, NodeSet> _proposed = [];
+    private readonly Dictionary<long, Action> _calls = [];
+    private long _callNumber;
+    private ulong _tie;
+
+    public World(WorldOptions options, ulong seed, ICipherSuite ciphers)
+    {
+        (_options, _ciphers) = (options, ciphers);
+        _random = new SeededRandom(seed);
+        Nodes = new NodeTable(Enumerable.Range(1, options.Nodes).Select(number => new NodeId((ushort)number)));
+        Network = new Network(options.Nodes, options.Links, _random.Fork(1));
+        Hosts = [.. Enumerable.Range(0, options.Nodes).Select(position => new Host(this, position, Nodes[position], _random.Fork(100 + (ulong)position)))];
+    }
+
+    public NodeTable Nodes { get; }
+
+    public IReadOnlyList<Host> Hosts { get; }
+
+    public Network Network { get; }
+
+    public HistoryChecker History { get; } = new();
+
+    /// <summary>Nanoseconds since the run began.</summary>
+    public long Now { get; private set; }
+
+    /// <summary>Folds every event in the order it happened: two runs with one seed agree on it.</summary>
+    public ulong TraceHash { get; private set; }
+
+    public long EventsDone { get; private set; }
+
+    /// <summary>Gets a line for everything that happens, when set.</summary>
+    public Action<string>? TraceSink { get; set; }
+
+    /// <summary>Called when a step of the plan is due.</summary>
+    public Action<int, bool>? StepDue { get; set; }
+
+    /// <summary>Called for each fact a node reports.</summary>
+    public Action<Host, NodeFact>? FactReported { get; set; }
+
+    /// <summary>Called for each delivery. The payload is copied only for those who ask.</summary>
+    public Action<Host, Delivery, byte[]>? MessageDelivered { get; set; }
+
+    /// <summary>Called for each view.</summary>
+    public Action<Host, View>? ViewInstalled { get; set; }
+
+    /// <summary>Processes what is due next. False when nothing is due any more.</summary>
+    public bool DoNext()
+    {
+        if (_queue.Count == 0) return false;
+        var due = _queue.Pop();
+        Now = due.At;
+        EventsDone++;
+        Remember(due);
+        switch (due.Kind)
+        {
+            case DueKind.Datagram: Hosts[due.Node].Arrive(due.Datagram!); break;
+            case DueKind.Tick when IsCurrent(due): Hosts[due.Node].Tick(due.Argument); break;
+            case DueKind.Wake when IsCurrent(due): Hosts[due.Node].Wake(); break;
+            case DueKind.DiskWrite when IsCurrent(due): Hosts[due.Node].WriteEnds(); break;
+            case DueKind.Hint when IsCurrent(due): Hosts[due.Node].Hint(Nodes[(int)(due.Argument >> 8)], (LinkHint)(byte)due.Argument); break;
+            case DueKind.Step: StepDue?.Invoke(due.Node, true); break;
+            case DueKind.Call: TakeCall(due.Argument)(); break;
+            case DueKind.StepEnd: StepDue?.Invoke(due.Node, false); break;
+            default: break; // due to a process that is gone
+        }
+        return true;
+    }
+
+    /// <summary>Processes everything due up to a time; stops early when a violation was found or <paramref name="until"/> says so.</summary>
+    public bool RunTo(long time, Func<bool>? until = null)
+    {
+        while (_queue.Count > 0 && _queue.Peek.At <= time)
+        {
+            DoNext();
+            if (History.Violations.Count > 0) return false;
+            if (until?.Invoke() == true) return true;
+        }
+        Now = Math.Max(Now, time);
+        return until is null;
+    }
+
+    /// <summary>Calls something at a time, for what is too rare to have a kind of its own.</summary>
+    internal void At(long at, Action call)
+    {
+        _calls.Add(++_callNumber, call);
+        Schedule(Math.Max(at, Now), DueKind.Call, 0, 0, _callNumber, null);
+    }
+
+    private Action TakeCall(long number)
+    {
+        _calls.Remove(number, out var call);
+        return call!; // scheduled once, under its own number
+    }
+
+    /// <summary>Schedules something; what is due at the same time happens in this order, or in a drawn one.</summary>
+    internal void Schedule(long at, DueKind kind, int node, int generation, long argument, Datagram? datagram)
+    {
+        var tie = ++_tie;
+        if (_options.ShufflesTies) tie = (_random.NextUInt64() << 32) | (tie & uint.MaxValue);
+        _queue.Push(new Due(at, tie, kind, node, generation, argument, datagram));
+    }
+
+    internal MembershipNode Build(Host host, ulong ringSequence) =>
+        new(Start(host.Id, host.Boot, ringSequence, ClusterSecret, (int)(_random.NextUInt64() >> 33)), _ciphers);
+
+    /// <summary>A node of the same configuration under another key, for an intruder.</summary>
+    internal MembershipNode BuildForeign(NodeId id) =>
+        new(Start(id, new BootId(_random.NextUInt64(), _random.NextUInt64()), 0, ForeignSecret, 1), _ciphers);
+
+    private NodeStart Start(NodeId id, BootId boot, ulong ringSequence, byte[] secret, int seed)
+    {
+        var links = new LinkOptions
+        {
+            ClusterName = "simulated",
+            Nodes = Nodes,
+            Self = id,
+            LinkCount = _options.Links,
+            Policy = _options.Policy,
+            LinkDown = _options.LinkDown,
+            Keys = [new ClusterKey(1, true, [.. secret])],
+        };
+        var totem = new TotemOptions { Nodes = Nodes, Self = id, PostTokenBytes = _options.PostTokenBytes, Votes = _options.Votes }
+            .WithProfile(_options.Token, _options.Consensus, _options.LinkDown);
+        return new NodeStart(links, totem, boot, ringSequence, ringSequence, seed);
+    }
+
+    /// <summary>Ring neighbours of a process that ended see their tripwire close, unless the network keeps it from them.</summary>
+    internal void TellNeighbours(Host gone)
+    {
+        foreach (var host in Hosts)
+        {
+            if (!host.IsRunning || !host.TripwireNeighbours.Contains(gone.Position) || Network.IsCut(gone.Position, host.Position)) continue;
+            Schedule(Now + Network.Options.Hop, DueKind.Hint, host.Position, host.Generation, ((long)gone.Position << 8) | (byte)LinkHint.TripwireClosed, null);
+        }
+    }
+
+    internal void AnswerUnreachable(Host dead, Datagram datagram)
+    {
+        if (datagram.From < 0 || !_random.Chance(Network.Options.Unreachable)) return;
+        if (Network.IsCut(dead.Position, datagram.From, datagram.Link)) return;
+        var sender = Hosts[datagram.From];
+        Schedule(Now + Network.Options.Hop, DueKind.Hint, sender.Position, sender.Generation, ((long)dead.Position << 8) | (byte)LinkHint.PortUnreachable, null);
+    }
+
+    internal void OnFact(Host host, NodeFact fact)
+    {
+        if (fact is NodeFact.Ring { Fact: TotemFact.Consensus consensus }) _proposed[consensus.Ring] = consensus.Members;
+        if (fact is NodeFact.Ring { Fact: TotemFact.Recovering recovering } && _proposed.TryGetValue(recovering.Ring, out var members))
+            History.Recovering(host.Incarnation, recovering.Old, Nodes.Nodes(members));
+        FactReported?.Invoke(host, fact);
+        if (TraceSink is not null) Trace(host, fact.ToString());
+    }
+
+    internal void OnDelivered(Host host, in Delivery delivery, ReadOnlySpan<byte> payload)
+    {
+        MessageDelivered?.Invoke(host, delivery, payload.ToArray());
+        if (TraceSink is not null)
+            Trace(host, $"delivers {delivery.Sender}#{delivery.Counter} {delivery.Level} ring {delivery.Ring} seq {delivery.Seq}.{delivery.Index} {payload.Length} bytes");
+    }
+
+    internal void OnInstalled(Host host, View view)
+    {
+        ViewInstalled?.Invoke(host, view);
+        if (TraceSink is not null) Trace(host, $"installs {view.Id} members {string.Join(',', view.Members.Select(member => member.Node.Value))}");
+    }
+
+    internal void Trace(Host host, string text)
+    {
+        if (TraceSink is { } sink) sink(string.Create(CultureInfo.InvariantCulture, $"{Now / 1e6,12:F3} {host.Id,2} {text}"));
+    }
+
+    private bool IsCurrent(in Due due) => due.Generation == Hosts[due.Node].Generation;
+
+    private void Remember(in Due due)
+    {
+        var hash = TraceHash ^ (ulong)due.At ^ ((ulong)due.Kind << 56) ^ ((ulong)(uint)due.Node << 48);
+        if (due.Datagram is { } datagram) hash ^= (ulong)datagram.Length << 32 ^ datagram.Bytes[^1] ^ ((ulong)datagram.Bytes[datagram.Length / 2] << 8);
+        TraceHash = Math.BigMul(hash ^ 0x9E3779B97F4A7C15, 0xA0761D6478BD642F, out var low) ^ low;
+    }
+}
