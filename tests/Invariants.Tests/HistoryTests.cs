@@ -61,6 +61,27 @@ public class HistoryTests
     }
 
     [Fact]
+    public void A_sender_that_goes_another_way_and_returns_may_have_sent_what_this_node_never_sees()
+    {
+        var script = new Script();
+        var (p, q) = (script.Node(1), script.Node(2));
+        script.Form(A, p, q);
+        for (var i = 0; i < 3; i++) script.Send(p);
+        script.Deliver(p, A, 1, p, 1);
+        script.Transitional(q, Ring(8, 2), A, q);
+        script.Deliver(q, A, 1, p, 1);
+        script.Regular(q, Ring(8, 2), q);
+        script.Deliver(p, A, 2, p, 2);
+        script.Move(p, A, Ring(9), [p], [p]);
+
+        script.Move(p, Ring(9), Ring(12), [p], [p, q]);
+        script.Move(q, Ring(8, 2), Ring(12), [q], [p, q]);
+        script.Deliver(q, Ring(12), 1, p, 3);
+
+        Assert.Empty(script.Checker.Violations);
+    }
+
+    [Fact]
     public void A_withdrawn_message_is_never_delivered()
     {
         var script = new Script();

@@ -171,7 +171,7 @@ public sealed partial class HistoryChecker
         var sender = message.Sender;
         while (node.Fifo.Count <= sender.Index) node.Fifo.Add(default);
         var (last, together) = node.Fifo[sender.Index];
-        node.Fifo[sender.Index] = (message.Counter, true);
+        node.Fifo[sender.Index] = (message.Counter, node.View!.MemberSet.Contains(sender.Index));
         if (message.Counter < last)
         {
             Broken("I20", $"{node} delivered {message} after number {last} of the same sender", Who(message));

@@ -48,7 +48,7 @@ public static class Simulator
     public static RunResult Run(ulong seed, Swarm swarm, IReadOnlyList<Step> steps, Action<string>? trace)
     {
         var began = Stopwatch.GetTimestamp();
-        ICipherSuite ciphers = swarm.HasRealCipher ? new RealCipherSuite() : new KeyedHashCipherSuite();
+        ICipherSuite ciphers = swarm.HasRealCipher ? new AesGcmSuite() : new KeyedHashCipherSuite();
         var world = new World(swarm.World, seed, ciphers) { TraceSink = trace };
         world.Network.Options = swarm.Network;
         var random = new SeededRandom(seed).Fork(9);

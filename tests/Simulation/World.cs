@@ -215,7 +215,7 @@ public sealed class World
     private void Remember(in Due due)
     {
         var hash = TraceHash ^ (ulong)due.At ^ ((ulong)due.Kind << 56) ^ ((ulong)(uint)due.Node << 48);
-        if (due.Datagram is { } datagram) hash ^= (ulong)datagram.Length << 32 ^ datagram.Bytes[^1] ^ ((ulong)datagram.Bytes[datagram.Length / 2] << 8);
+        if (due.Datagram is { Length: > 0 } datagram) hash ^= (ulong)datagram.Length << 32 ^ datagram.Bytes[^1] ^ ((ulong)datagram.Bytes[datagram.Length / 2] << 8);
         TraceHash = Math.BigMul(hash ^ 0x9E3779B97F4A7C15, 0xA0761D6478BD642F, out var low) ^ low;
     }
 }
