@@ -53,12 +53,17 @@ internal static class DemoCommand
         var session = new DemoSession(nodes, program, folder, output, host.Time, seed);
         await using (session)
         {
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(ends.Token, session.OutputEnded);
             await session.NoteAsync($"{nodes} daemons of {program} in {folder.Path}, seed {seed}");
             try
             {
-                if (isTour) return await TourAsync(host, session, ends.Token);
-                await new DemoDriver(session).RunAsync(isLive && !host.InputIsRedirected ? DemoKeys.ReadConsole() : null, ends.Token);
+                if (isTour) return await TourAsync(host, session, either.Token);
+                await new DemoDriver(session).RunAsync(isLive && !host.InputIsRedirected ? DemoKeys.ReadConsole() : null, either.Token);
                 return ExitCode.Ok;
+            }
+            catch (OperationCanceledException) when (session.OutputError is { } error)
+            {
+                throw error;
             }
             catch (OperationCanceledException) when (ends.IsCancellationRequested && !isTour)
             {

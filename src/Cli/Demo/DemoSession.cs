@@ -24,6 +24,7 @@ internal sealed class DemoSession : IAsyncDisposable
     private readonly List<Waiter> _waiters = []; // owned by the loop
     private readonly NodeRunner?[] _runners;     // owned by the driver
     private readonly CancellationTokenSource _ended = new();
+    private readonly CancellationTokenSource _outputEnded = new();
     private readonly Task _loop;
     private readonly Task _ticks;
 
@@ -48,6 +49,12 @@ internal sealed class DemoSession : IAsyncDisposable
     /// <summary>The faults in force.</summary>
     public FaultPlan Faults => _world.Faults;
 
+    /// <summary>Cancelled when nothing can be shown any more; <see cref="OutputError"/> says why.</summary>
+    public CancellationToken OutputEnded => _outputEnded.Token;
+
+    /// <summary>What was wrong with the output.</summary>
+    public IOException? OutputError { get; private set; }
+
     /// <summary>Is the node's daemon running?</summary>
     public bool IsRunning(int node) => _runners[node] is { HasExited: false };
 
@@ -65,12 +72,16 @@ internal sealed class DemoSession : IAsyncDisposable
     }
 
     /// <summary>Kills a node's daemon with SIGKILL.</summary>
-    public void Kill(int node) => _runners[node]?.Kill();
+    public async Task KillAsync(int node)
+    {
+        _runners[node]?.Kill();
+        await NoteAsync($"n{node}: SIGKILL");
+    }
 
     /// <summary>Kills the node if it runs, starts it if not.</summary>
     public async Task ToggleAsync(int node)
     {
-        if (IsRunning(node)) Kill(node);
+        if (IsRunning(node)) await KillAsync(node);
         else await StartAsync([node]);
     }
 
@@ -146,6 +157,7 @@ internal sealed class DemoSession : IAsyncDisposable
         _world.Starter.Dispose();
         _world.Folder.Dispose();
         _ended.Dispose();
+        _outputEnded.Dispose();
     }
 
     private async Task<IReadOnlyDictionary<int, int>> StopAllAsync(TimeSpan limit)
@@ -175,11 +187,26 @@ internal sealed class DemoSession : IAsyncDisposable
             while (_events.Reader.TryRead(out var what))
             {
                 if (what is DemoEvent.Waits waits) _waiters.Add(waits.Waiter);
-                else if (_picture.Apply(what) is { } line) _output.Line(_picture.Elapsed, line);
+                else if (_picture.Apply(what) is { } line) Output(output => output.Line(_picture.Elapsed, line));
             }
 
             _waiters.RemoveAll(waiter => waiter.IsDone(_picture));
-            _output.Show(_picture);
+            Output(output => output.Show(_picture));
+        }
+    }
+
+    // When the output is gone the loop goes on, silently: whoever drives the demo ends it, and the daemons with it.
+    private void Output(Action<IDemoOutput> write)
+    {
+        if (OutputError is not null) return;
+        try
+        {
+            write(_output);
+        }
+        catch (IOException error)
+        {
+            OutputError = error;
+            _outputEnded.Cancel();
         }
     }
 

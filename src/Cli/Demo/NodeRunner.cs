@@ -97,6 +97,8 @@ internal sealed class NodeRunner : IAsyncDisposable
             {
                 await _world.Events.WriteAsync(new DemoEvent.StreamEnded(_node, "the daemon ended"), CancellationToken.None);
             }
+
+            await Task.Delay(ConnectPace, _world.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // cancelled = ended
         }
     }
 

@@ -36,7 +36,7 @@ internal sealed class Tour(DemoSession session, TimeProvider time, TimeSpan paus
             await session.NoteAsync($"== {number}/{steps.Length} {title}: {promise}");
             if (pause > TimeSpan.Zero) await Task.Delay(pause, time, cancellationToken);
             var started = time.GetTimestamp();
-            var failure = await act(cancellationToken);
+            var failure = await CheckAsync(act, cancellationToken);
             await session.NoteAsync(failure is null ? $"PASS {title} ({time.GetElapsedTime(started).TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture)} ms for the step)" : $"FAIL {title}: {failure}");
             if (failure is null) continue;
             await DescribeAsync(cancellationToken);
@@ -44,6 +44,18 @@ internal sealed class Tour(DemoSession session, TimeProvider time, TimeSpan paus
         }
 
         return true;
+    }
+
+    private static async Task<string?> CheckAsync(Func<CancellationToken, Task<string?>> act, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await act(cancellationToken);
+        }
+        catch (OrderDiffersException different)
+        {
+            return $"different orders: {different.Message}";
+        }
     }
 
     private async Task<string?> FormAsync(CancellationToken cancellationToken)
@@ -65,7 +77,7 @@ internal sealed class Tour(DemoSession session, TimeProvider time, TimeSpan paus
     {
         int[] others = [1, 2, 3, 4];
         var began = Stamp();
-        session.Kill(5);
+        await session.KillAsync(5);
         if (!await TogetherAsync(others, cancellationToken)) return Late("no view of n1 to n4 with quorum");
         await MeasureAsync("from the kill to the new view on all four", began, others, cancellationToken);
         return await MoreMessagesAsync(others, cancellationToken);
