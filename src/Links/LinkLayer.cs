@@ -131,6 +131,7 @@ public sealed partial class LinkLayer : IDisposable
         foreach (var peer in _peers)
         {
             peer.HintAt = null;
+            peer.IsToldOf = false;
             foreach (var link in peer.Links)
             {
                 EndProbes(link);
