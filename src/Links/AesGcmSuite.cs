@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 
 namespace Membership.Links;
@@ -116,8 +117,6 @@ internal sealed class FrameworkCipher : ICipher
 {
     private readonly AesGcm? _aes;
     private readonly ChaCha20Poly1305? _chaCha;
-    private readonly byte[] _again = GC.AllocateArray<byte>(ushort.MaxValue, pinned: true);
-
     public FrameworkCipher(ReadOnlySpan<byte> key, SealAlgorithm algorithm)
     {
         if (algorithm == SealAlgorithm.AesGcm) _aes = new AesGcm(key, ICipher.TagBytes);
@@ -134,19 +133,21 @@ internal sealed class FrameworkCipher : ICipher
 
     public bool TryOpen(ReadOnlySpan<byte> nonce, ReadOnlySpan<byte> associatedData, ReadOnlySpan<byte> sealedBytes, Span<byte> plaintext)
     {
-        if (nonce.Length != 12 || sealedBytes.Length != plaintext.Length + ICipher.TagBytes || sealedBytes.Length > _again.Length) return false;
-        Seal(nonce, associatedData, sealedBytes[..plaintext.Length], _again.AsSpan(0, sealedBytes.Length));
-        _again.AsSpan(0, plaintext.Length).CopyTo(plaintext);
-        Seal(nonce, associatedData, plaintext, _again.AsSpan(0, sealedBytes.Length));
-        if (CryptographicOperations.FixedTimeEquals(_again.AsSpan(plaintext.Length, ICipher.TagBytes), sealedBytes[plaintext.Length..])) return true;
-        plaintext.Clear();
-        return false;
+        if (nonce.Length != 12 || sealedBytes.Length != plaintext.Length + ICipher.TagBytes) return false;
+        var rented = ArrayPool<byte>.Shared.Rent(sealedBytes.Length);
+        var again = rented.AsSpan(0, sealedBytes.Length);
+        Seal(nonce, associatedData, sealedBytes[..plaintext.Length], again);
+        again[..plaintext.Length].CopyTo(plaintext);
+        Seal(nonce, associatedData, plaintext, again);
+        var isAuthentic = CryptographicOperations.FixedTimeEquals(again[plaintext.Length..], sealedBytes[plaintext.Length..]);
+        if (!isAuthentic) plaintext.Clear();
+        ArrayPool<byte>.Shared.Return(rented);
+        return isAuthentic;
     }
 
     public void Dispose()
     {
         _aes?.Dispose();
         _chaCha?.Dispose();
-        CryptographicOperations.ZeroMemory(_again);
     }
 }

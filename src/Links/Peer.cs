@@ -90,6 +90,9 @@ internal sealed class Peer
     /// <summary>The others were told of the present silence.</summary>
     public bool IsToldOf { get; set; }
 
+    /// <summary>When the others were last told.</summary>
+    public Instant ToldAt { get; set; } = new(long.MinValue / 2);
+
     /// <summary>Our challenge that is not answered yet.</summary>
     public ChallengeBits Challenge { get; set; }
 

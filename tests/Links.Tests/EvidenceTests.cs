@@ -52,6 +52,22 @@ public sealed class EvidenceTests
     }
 
     [Fact]
+    public void A_flood_of_forged_hints_costs_fifty_probes_a_second_at_most()
+    {
+        using var cluster = Ring(5, 600);
+        var before = cluster.Carried;
+        for (var i = 0; i < 1000; i++)
+        {
+            cluster[1].Links.OnHint(cluster.Now, Two, LinkHint.PortUnreachable, cluster[1]);
+            cluster.Run(TimeSpan.FromMilliseconds(1));
+        }
+
+        // 50 probes and answers; ten suspicions to three peers, who probe and are answered; heartbeats.
+        Assert.InRange(cluster.Carried - before, 100, (2 * 50) + (10 * 3 * 3) + (5 * 20));
+        Assert.All(cluster.Nodes, node => Assert.DoesNotContain(node.Changes, change => change.State == PeerState.Dead));
+    }
+
+    [Fact]
     public void In_flight_datagrams_of_a_dead_process_do_not_save_it_but_an_answered_probe_does()
     {
         using var cluster = Ring(2, 600);
