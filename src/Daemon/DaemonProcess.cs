@@ -303,19 +303,13 @@ internal sealed class DaemonProcess : IAsyncDisposable
         }
         try
         {
-            await Host.ExecuteAsync((node, now, effects) => ReplaceKeys(node, now, keys, effects), cancellationToken);
+            await Host.ReplaceKeysAsync(keys, cancellationToken);
             Log.KeysReloaded(_logger, keys.Count, _configuration.KeyFile, keys.Single(k => k.Active).Id);
         }
         catch (ArgumentException refused)
         {
             Log.KeysNotReloaded(_logger, refused.Message);
         }
-    }
-
-    private static bool ReplaceKeys(MembershipNode node, Instant now, IReadOnlyList<ClusterKey> keys, INodeEffects effects)
-    {
-        node.ReplaceKeys(now, keys, effects);
-        return true;
     }
 
     private static PosixSignalRegistration OnSignal(PosixSignal signal, Action act) => PosixSignalRegistration.Create(signal, context =>

@@ -145,16 +145,6 @@ public sealed class MembershipNode : IDisposable
         End();
     }
 
-    /// <summary>Seals and opens with other keys from now on; ring and sessions stay.</summary>
-    /// <exception cref="ArgumentException">See <see cref="LinkOptions.Keys"/>; nothing has changed.</exception>
-    public void ReplaceKeys(Instant now, IReadOnlyList<ClusterKey> keys, INodeEffects effects)
-    {
-        NoteTime(now, effects);
-        _wiring.Begin(now, effects);
-        _links.ReplaceKeys(keys, _wiring);
-        End();
-    }
-
     /// <summary>Zeroes the keys; no other call may follow.</summary>
     public void Dispose() => _links.Dispose();
 
