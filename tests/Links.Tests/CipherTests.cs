@@ -1,5 +1,4 @@
 using System.Text;
-using Membership.Simulation;
 
 namespace Membership.Links.Tests;
 

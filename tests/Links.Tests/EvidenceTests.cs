@@ -281,6 +281,30 @@ public sealed class EvidenceTests
         Assert.InRange(cluster.Recording.Count - 2000, 2 * 10, 2 * 25); // one in link_down instead of four
     }
 
+    [Fact]
+    public void News_leaves_at_once_also_when_other_traffic_would_stand_in()
+    {
+        using var cluster = Ring(3, 600);
+        cluster.Drops = packet => (packet.From, packet.To) == (One, Two) || (packet.From, packet.To) == (Two, One);
+        var busy = cluster.RunUntil(
+            () =>
+            {
+                Send(cluster[1], Three);
+                cluster.Run(TimeSpan.FromMilliseconds(1));
+                return Last(cluster[1], Two).State == PeerState.Dead;
+            },
+            TimeSpan.FromSeconds(2));
+        Assert.True(busy);
+
+        for (var i = 0; i < 40; i++)
+        {
+            Send(cluster[1], Three);
+            cluster.Run(TimeSpan.FromMilliseconds(1));
+        }
+
+        Assert.Equal(cluster.Table.All.Without(1), cluster[3].Rows.Last(row => row.Peer == One).Row);
+    }
+
     internal static TestCluster Ring(int nodes, int linkDownMs, LinkOptions? options = null)
     {
         var cluster = new TestCluster(nodes, (options ?? TestCluster.Options()) with { LinkDown = TimeSpan.FromMilliseconds(linkDownMs) }).Settle();

@@ -106,7 +106,7 @@ public sealed class HandshakeTests
 
     private static bool IsHello(Packet packet)
     {
-        using var ring = new KeyRing([new ClusterKey(1, true, TestCluster.Key(1))], "test", new Simulation.KeyedHashSuite());
+        using var ring = new KeyRing([new ClusterKey(1, true, TestCluster.Key(1))], "test", new KeyedHashSuite());
         var nonce = new byte[WireHeader.NonceBytes];
         WireHeader.Read(packet.Bytes).WriteNonce(nonce);
         var body = new byte[packet.Bytes.Length - WireHeader.Overhead];

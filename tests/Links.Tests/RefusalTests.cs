@@ -421,7 +421,7 @@ public sealed class RefusalTests
         {
             _sender = sender;
             _boot = cluster[sender.Value].Links.Boot;
-            using var ring = new KeyRing([new ClusterKey(1, true, TestCluster.Key(1))], "test", new Simulation.KeyedHashSuite());
+            using var ring = new KeyRing([new ClusterKey(1, true, TestCluster.Key(1))], "test", new KeyedHashSuite());
             _cipher = ring.Traffic(0, sender, _boot, A, SealAlgorithm.AesGcm);
         }
 

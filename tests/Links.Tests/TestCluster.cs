@@ -1,5 +1,3 @@
-using Membership.Simulation;
-
 namespace Membership.Links.Tests;
 
 /// <summary>A datagram on the test network.</summary>

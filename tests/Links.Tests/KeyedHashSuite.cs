@@ -2,9 +2,8 @@ using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using Membership.Links;
 
-namespace Membership.Simulation;
+namespace Membership.Links.Tests;
 
 /// <summary>NOT FOR PRODUCTION: a cheap cipher for simulations, an order faster to set up than AES-GCM.</summary>
 /// <remarks>A keyed 64-bit mixing hash over everything makes the tag, a keyed stream hides the text. Every wrong key and every flipped bit
