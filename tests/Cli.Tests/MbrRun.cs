@@ -30,6 +30,7 @@ internal sealed record MbrRun(int ExitCode, string Output, string Error)
             Environment = name => setup.Environment.GetValueOrDefault(name),
             InputIsRedirected = setup.Input is not null,
             Time = setup.Time,
+            ProgramFolder = setup.ProgramFolder,
         };
         var exitCode = await Mbr.RunAsync(arguments, host, setup.Cancellation);
         return new MbrRun(exitCode, Encoding.UTF8.GetString(output.ToArray()), Encoding.UTF8.GetString(error.ToArray()));
@@ -37,7 +38,7 @@ internal sealed record MbrRun(int ExitCode, string Output, string Error)
 }
 
 /// <summary>What surrounds a run: the daemons that can be reached, the terminal, environment variables, standard input.</summary>
-internal sealed record MbrSetup(FakeConnector Daemons)
+internal sealed record MbrSetup(Daemons.IDaemonConnector Daemons)
 {
     public Terminal Terminal { get; init; } = Terminal.Plain;
 
@@ -45,6 +46,8 @@ internal sealed record MbrSetup(FakeConnector Daemons)
 
     /// <summary>Standard input; null is a terminal.</summary>
     public byte[]? Input { get; init; }
+
+    public string ProgramFolder { get; init; } = "/nonexistent";
 
     public TimeProvider Time { get; init; } = new StoppedClock();
 

@@ -14,9 +14,10 @@ internal sealed class GrpcDaemonConnector(Func<string, string?> environment) : I
     /// <inheritdoc/>
     public async Task<IDaemon> ConnectAsync(string socket, CancellationToken cancellationToken)
     {
+        var trusted = TrustedUsers();
         var processId = await SocketProbe.ConnectAsync(
             socket, $"{Environment.UserName} (uid {UnixPeer.OwnUserId.ToString(CultureInfo.InvariantCulture)})", cancellationToken);
-        return new GrpcDaemon(UnixChannel.Open(socket, TrustedUsers(), ReceiveBytesMax), socket, processId);
+        return new GrpcDaemon(UnixChannel.Open(socket, trusted, ReceiveBytesMax), socket, processId);
     }
 
     private uint[] TrustedUsers()

@@ -4,11 +4,19 @@ using Membership.Grpc.Unix;
 
 namespace Membership.Cli.Daemons;
 
-/// <summary>Connects to a Unix socket once to learn, in the kernel's words, why that is not possible, and who is behind it.</summary>
+/// <summary>Connects to a Unix socket once to learn why that is not possible, who is behind it, and whether he speaks HTTP/2 at all.</summary>
 internal static class SocketProbe
 {
     /// <summary>Longest path the system accepts in a socket address (sun_path less its final zero), bytes.</summary>
     public const int PathBytesMax = 107;
+
+    private const int FrameHeaderBytes = 9;
+    private const int FrameTypeAt = 3;
+    private const int StreamIdAt = 5;
+    private const byte SettingsFrame = 4;
+
+    // The client's connection preface and an empty SETTINGS frame.
+    private static readonly byte[] Preface = [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, 0, 0, 0, SettingsFrame, 0, 0, 0, 0, 0];
 
     /// <summary>Connects and returns the process id behind the socket; throws the error that says what is in the way.</summary>
     public static async Task<int?> ConnectAsync(string path, string user, CancellationToken cancellationToken)
@@ -18,12 +26,35 @@ internal static class SocketProbe
         try
         {
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
-            return UnixPeer.Of(socket)?.ProcessId;
         }
         catch (SocketException error)
         {
             throw Translate(error, path, user);
         }
+        var peer = UnixPeer.Of(socket)?.ProcessId;
+        await GreetAsync(socket, path, cancellationToken);
+        return peer;
+    }
+
+    // RFC 9113, 3.4: both sides begin with SETTINGS. Asked here, because an HTTP client takes long to give up on a server of another protocol.
+    private static async Task GreetAsync(Socket socket, string path, CancellationToken cancellationToken)
+    {
+        var answer = new byte[FrameHeaderBytes];
+        var length = 0;
+        try
+        {
+            await socket.SendAsync(Preface, cancellationToken);
+            while (length < answer.Length && await socket.ReceiveAsync(answer.AsMemory(length), cancellationToken) is > 0 and var received)
+                length += received;
+        }
+        catch (SocketException error)
+        {
+            throw new CliException(ErrorCatalogue.NotADaemon, error, ("socket", path), ("detail", error.Message));
+        }
+        if (length == answer.Length && answer[FrameTypeAt] == SettingsFrame && answer.AsSpan(StreamIdAt).IndexOfAnyExcept((byte)0) < 0)
+            return;
+        throw new CliException(ErrorCatalogue.NotADaemon, ("socket", path),
+            ("detail", length == 0 ? "it closed the connection at once" : $"it says \"{System.Text.Encoding.Latin1.GetString(answer, 0, length)}\""));
     }
 
     private static void RefusePath(string path)

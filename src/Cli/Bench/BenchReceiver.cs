@@ -1,0 +1,133 @@
+using Membership.Cli.Daemons;
+using Membership.Cli.Errors;
+using Membership.V1;
+
+namespace Membership.Cli.Bench;
+
+/// <summary>When a benchmark measures, on the machine's monotonic clock.</summary>
+internal sealed class MeasuredWindow
+{
+    private long _fromNs = long.MaxValue;
+    private long _untilNs = long.MaxValue;
+
+    /// <summary>Measures from now on.</summary>
+    public void Open() => Volatile.Write(ref _fromNs, BenchStamp.NowNs());
+
+    /// <summary>Measures no more.</summary>
+    public void Close() => Volatile.Write(ref _untilNs, BenchStamp.NowNs());
+
+    /// <summary>True when that moment is measured.</summary>
+    public bool Contains(long ns) => ns >= Volatile.Read(ref _fromNs) && ns < Volatile.Read(ref _untilNs);
+
+    /// <summary>Its length, seconds.</summary>
+    public double Seconds => (Volatile.Read(ref _untilNs) - Volatile.Read(ref _fromNs)) / 1e9;
+}
+
+/// <summary>Listens to one daemon: counts, measures latency, and checks that each sender's messages come once and in order.</summary>
+/// <param name="daemon">The daemon listened to.</param>
+/// <param name="run">The run of this process; its messages are waited for at the end.</param>
+/// <param name="index">Which sender of this process sends through the same daemon.</param>
+/// <param name="window">When to measure.</param>
+internal sealed class BenchReceiver(IDaemon daemon, uint run, ushort index, MeasuredWindow window)
+{
+    private readonly Dictionary<(uint Run, ushort Sender), uint> _next = [];
+    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _ownRun;
+
+    /// <summary>Completes with the first view.</summary>
+    public Task Ready => _ready.Task;
+
+    /// <summary>Latency of messages sent through this daemon.</summary>
+    public LatencyHistogram Self { get; } = new();
+
+    /// <summary>Latency of messages sent through other daemons.</summary>
+    public LatencyHistogram Other { get; } = new();
+
+    /// <summary>Latency of messages that found the ring idle.</summary>
+    public LatencyHistogram AfterIdle { get; } = new();
+
+    /// <summary>Messages delivered in the measured time.</summary>
+    public long Delivered { get; private set; }
+
+    /// <summary>Payload bytes delivered in the measured time.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>Regular views after the first.</summary>
+    public int ViewChanges { get; private set; }
+
+    /// <summary>How the order was broken first; null when it never was.</summary>
+    public string? OrderError { get; private set; }
+
+    /// <summary>How often it was broken.</summary>
+    public long OrderErrors { get; private set; }
+
+    /// <summary>Messages of this process delivered here so far.</summary>
+    public long OwnRun => Volatile.Read(ref _ownRun);
+
+    /// <summary>Listens until cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await foreach (var response in daemon.SubscribeAsync(new SubscribeRequest(), cancellationToken))
+            {
+                var nowNs = BenchStamp.NowNs();
+                foreach (var item in response.Events)
+                    Take(item, nowNs);
+            }
+            throw new CliException(ErrorCatalogue.StreamEnded, ("socket", daemon.Socket));
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // the benchmark is over
+        }
+        catch (Exception failure)
+        {
+            _ready.TrySetException(failure);
+            throw;
+        }
+    }
+
+    private void Take(RingEvent item, long nowNs)
+    {
+        switch (item.EventCase)
+        {
+            case RingEvent.EventOneofCase.View:
+                if (!_ready.TrySetResult() && !item.View.Transitional)
+                    ViewChanges++;
+                break;
+            case RingEvent.EventOneofCase.Message:
+                if (BenchStamp.TryRead(item.Message.Payload.Span, out var stamp))
+                    Take(stamp, item.Message.Payload.Length, nowNs);
+                break;
+            case RingEvent.EventOneofCase.Cut:
+                throw new CliException(ErrorCatalogue.CutOff, ("detail", item.Cut.Reason), ("resume", item.Cut.Resume));
+        }
+    }
+
+    private void Take(BenchStamp stamp, int size, long nowNs)
+    {
+        CheckOrder(stamp);
+        if (stamp.Run == run)
+            Volatile.Write(ref _ownRun, _ownRun + 1);
+        if (stamp.IsAfterIdle)
+            AfterIdle.Add(nowNs - stamp.SentNs);
+        if (stamp.IsAfterIdle || !window.Contains(nowNs))
+            return;
+        Delivered++;
+        Bytes += size;
+        (stamp.Run == run && stamp.Sender == index ? Self : Other).Add(nowNs - stamp.SentNs);
+    }
+
+    // What a sender sent before this process listened is not known; from its first message here on nothing may be missing.
+    private void CheckOrder(BenchStamp stamp)
+    {
+        var sender = (stamp.Run, stamp.Sender);
+        var isKnown = _next.TryGetValue(sender, out var expected);
+        _next[sender] = stamp.Number + 1;
+        if (isKnown ? stamp.Number == expected : stamp.Run != run || stamp.Number == 0)
+            return;
+        OrderErrors++;
+        OrderError ??= $"at {daemon.Socket} message {stamp.Number} of sender {stamp.Run:x8}.{stamp.Sender} came when {expected} was expected";
+    }
+}
