@@ -281,10 +281,21 @@ public sealed class EvidenceTests
         Assert.InRange(cluster.Recording.Count - 2000, 2 * 10, 2 * 25); // one in link_down instead of four
     }
 
-    [Fact]
-    public void News_leaves_at_once_also_when_other_traffic_would_stand_in()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(100)]
+    [InlineData(200)]
+    [InlineData(300)]
+    [InlineData(400)]
+    [InlineData(500)]
+    public void News_leaves_at_once_also_when_other_traffic_would_stand_in(int busyForMs)
     {
         using var cluster = Ring(3, 600);
+        for (var i = 0; i < busyForMs; i++)
+        {
+            Send(cluster[1], Three);
+            cluster.Run(TimeSpan.FromMilliseconds(1));
+        }
         cluster.Drops = packet => (packet.From, packet.To) == (One, Two) || (packet.From, packet.To) == (Two, One);
         var busy = cluster.RunUntil(
             () =>
