@@ -22,7 +22,7 @@ public class SecrecyTests(ITestOutputHelper output) : ClusterTest(output)
         await using var capture = await PacketCapture.StartAsync(Cluster.Network, link: 0, Path.Combine(Cluster.Folder, "capture"));
         foreach (var node in Cluster.Nodes) node.Start();
         await Cluster.OneViewAsync(NamespaceCluster.FormationLimit);
-        await Node(1).Api.SendAsync(Enumerable.Range(0, 500).Select(number => Encoding.ASCII.GetBytes($"{PayloadMarker} {number}")));
+        await Node(1).Api.SendAsync([.. Enumerable.Range(0, 500).Select(number => Encoding.ASCII.GetBytes($"{PayloadMarker} {number}"))]);
         Node(3).Daemon.Terminate();
         await Cluster.OneViewAsync(NamespaceCluster.FormationLimit, NodesOf(1, 2));
         using var gun = new PacketGun(Cluster.Network, VirtualNetwork.StrangerFirst);

@@ -59,26 +59,48 @@ public sealed class NodeApi : IDisposable
     }
 
     /// <summary>Sends messages in one go and waits for all receipts.</summary>
-    public async Task<IReadOnlyList<Receipt>> SendAsync(IEnumerable<byte[]> payloads, DeliveryLevel level = DeliveryLevel.Agreed)
+    /// <exception cref="RpcException">The call broke off.</exception>
+    public async Task<IReadOnlyList<Receipt>> SendAsync(IReadOnlyList<byte[]> payloads, DeliveryLevel level = DeliveryLevel.Agreed)
+    {
+        var (receipts, broken) = await TrySendAsync(payloads, level);
+        if (broken is not null) throw broken;
+        return receipts.Count == payloads.Count ? receipts : throw new InvalidOperationException($"{receipts.Count} receipts for {payloads.Count} messages");
+    }
+
+    /// <summary>Sends messages in one go and waits for all receipts, or those that came before the call broke off, with the reason.</summary>
+    public async Task<(IReadOnlyList<Receipt> Receipts, RpcException? Broken)> TrySendAsync(IReadOnlyList<byte[]> payloads, DeliveryLevel level = DeliveryLevel.Agreed)
     {
         using var call = Ring.Multicast();
-        var count = 0;
         var receipts = new List<Receipt>();
         var reading = Task.Run(async () =>
         {
             while (await call.ResponseStream.MoveNext(CancellationToken.None)) receipts.AddRange(call.ResponseStream.Current.Receipts);
         });
-        foreach (var batch in payloads.Chunk(MulticastBatch))
+        try
         {
-            var request = new MulticastRequest { Level = level };
-            request.Payloads.AddRange(batch.Select(payload => UnsafeByteOperations.UnsafeWrap(payload)));
-            await call.RequestStream.WriteAsync(request);
-            count += batch.Length;
+            foreach (var batch in payloads.Chunk(MulticastBatch))
+            {
+                var request = new MulticastRequest { Level = level };
+                request.Payloads.AddRange(batch.Select(payload => UnsafeByteOperations.UnsafeWrap(payload)));
+                await call.RequestStream.WriteAsync(request);
+            }
+
+            await call.RequestStream.CompleteAsync();
+        }
+        catch (Exception e) when (e is RpcException or InvalidOperationException)
+        {
+            // The call is over; the reader has the reason.
         }
 
-        await call.RequestStream.CompleteAsync();
-        await reading;
-        return receipts.Count == count ? receipts : throw new InvalidOperationException($"{receipts.Count} receipts for {count} messages");
+        try
+        {
+            await reading;
+            return (receipts, null);
+        }
+        catch (RpcException e)
+        {
+            return (receipts, e);
+        }
     }
 
     private const int MulticastBatch = 50;
