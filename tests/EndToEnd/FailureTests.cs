@@ -92,9 +92,12 @@ public class FailureTests(ITestOutputHelper output) : ClusterTest(output)
         // Nothing is unknown: what the survivors have was confirmed, what was confirmed the survivors have.
         var confirmed = receipts.Where(receipt => receipt.Failure.Length == 0).Select(receipt => receipt.Counter).Order().ToArray();
         Output.WriteLine($"{receipts.Count} receipts, {confirmed.Length} of them confirmations; survivors have {survivors[0].MessageCount}; {broken?.Status.Detail}");
+        foreach (var refused in receipts.Where(receipt => receipt.Failure.Length > 0).GroupBy(receipt => (IsTaken: receipt.Counter > 0, receipt.Failure)))
+            Output.WriteLine($"{refused.Count()} {(refused.Key.IsTaken ? "taken and then" : "")} refused: {refused.Key.Failure}");
         await Eventually.HoldsAsync("exactly the confirmed messages at each survivor", DetectionLimit, () =>
             survivors.All(survivor => survivor.Messages.Select(item => item.Event.Message.Counter).Order().SequenceEqual(confirmed)),
             () => $"{confirmed.Length} confirmed, {receipts.Count} receipts, survivors have {string.Join(", ", survivors.Select(survivor => survivor.MessageCount))}");
+        Assert.DoesNotContain(receipts, receipt => receipt.Counter > 0 && receipt.Failure.Length > 0);
         Assert.Equal(0, code);
         HistoryAssert.Holds(survivors);
     }
