@@ -9,6 +9,9 @@ public sealed class Campaign(int nodes)
     /// <summary>Void runs above this share fail a campaign: it proves too little.</summary>
     public const double VoidShareMax = 0.01;
 
+    /// <summary>After so many failures a campaign stops: the first ones have to be mended before more are worth their time.</summary>
+    public const int FailuresMax = 100;
+
     private readonly Lock _gate = new();
     private readonly List<RunResult> _failed = [];
     private readonly long[] _steps = new long[Enum.GetValues<StepKind>().Length];
@@ -47,7 +50,7 @@ public sealed class Campaign(int nodes)
             ulong seed;
             lock (_gate)
             {
-                if (_failed.Count >= 20 || !seeds.MoveNext()) return;
+                if (_failed.Count >= FailuresMax || !seeds.MoveNext()) return;
                 seed = seeds.Current;
             }
             var result = Simulator.Run(seed, nodes);
@@ -70,7 +73,9 @@ public sealed class Campaign(int nodes)
         if (result.Verdict == Verdict.Failed)
         {
             _failed.Add(result);
-            say($"FAILED seed {result.Seed}: {result.Violations[0]}\n    replay: {ReplayCommand(result.Seed, nodes)}");
+            var first = result.Violations[0];
+            var isNew = _failed.TrueForAll(other => other == result || other.Violations[0].Id != first.Id);
+            say($"FAILED seed {result.Seed}: {(isNew ? first : $"{first.Id}: {first.Sentence}")}\n    replay: {ReplayCommand(result.Seed, nodes)}");
         }
         if (_runs % 200 == 0) say(string.Create(CultureInfo.InvariantCulture, $"{_runs} runs, {_simulated.TotalHours:F1} h, {_failed.Count} failed"));
     }
@@ -78,6 +83,10 @@ public sealed class Campaign(int nodes)
     /// <summary>The one command that shows a failure again.</summary>
     public static string ReplayCommand(ulong seed, int nodes) =>
         $"dotnet run -c Release --project tests/Simulation -- --seed {seed}{(nodes == 5 ? "" : $" --nodes {nodes}")} --trace";
+
+    private string Kinds => _failed.Count == 0
+        ? ""
+        : $" ({string.Join(", ", _failed.GroupBy(run => run.Violations[0].Id).OrderBy(group => group.Key).Select(group => $"{group.Key} {group.Count()}"))})";
 
     /// <summary>The whole outcome in words.</summary>
     public string Report()
@@ -87,7 +96,7 @@ public sealed class Campaign(int nodes)
         return string.Create(
             CultureInfo.InvariantCulture,
             $"""
-             runs {_runs}, failed {_failed.Count}, void {_void}, nodes {nodes}
+             runs {_runs}, failed {_failed.Count}{Kinds}, void {_void}, nodes {nodes}
              simulated {_simulated.TotalHours:F2} cluster-hours in {_processor.TotalSeconds:F1} s of processor: {speed:F0} x real time
              views {_views}, messages {_sends}, deliveries {_deliveries}, slowest convergence {_slowestConvergence.TotalSeconds:F1} s
              faults: {string.Join(", ", faults)}

@@ -13,10 +13,15 @@ public sealed class Host : INodeEffects
     /// <summary>Datagrams fed between two ends of a batch, as the daemon reads them.</summary>
     public const int BatchMax = 64;
 
+    private const int ViewsAtOnceMax = 50;
+    private const int TicksAtOnceMax = 1000;
+
     private readonly World _world;
     private readonly Queue<Datagram> _socket = new();
     private readonly SeededRandom _random;
     private long _tickAt = long.MaxValue;
+    private (long At, int Count) _viewsNow;
+    private (long At, int Count) _ticksNow;
     private bool _isWakeDue;
 
     internal Host(World world, int position, NodeId id, SeededRandom random)
@@ -158,6 +163,7 @@ public sealed class Host : INodeEffects
     internal void Tick(long at)
     {
         if (at != _tickAt) return;
+        NoteProgress(at, ref _ticksNow, TicksAtOnceMax, "ticks");
         _tickAt = long.MaxValue;
         if (_world.Now >= BusyUntil) Work();
         else WakeLater();
@@ -211,6 +217,13 @@ public sealed class Host : INodeEffects
         AfterInput();
     }
 
+    /// <summary>Counts what happens at one instant: a node that never lets time pass hangs its daemon.</summary>
+    private void NoteProgress(long now, ref (long At, int Count) seen, int max, string what)
+    {
+        seen = seen.At == now ? (now, seen.Count + 1) : (now, 1);
+        if (seen.Count > max) throw new LivelockException($"node {Id} had more than {max} {what} at {now / 1e6:F3} ms");
+    }
+
     private void AfterInput()
     {
         if (Node is not { } node) return;
@@ -262,6 +275,7 @@ public sealed class Host : INodeEffects
 
     void INodeEffects.InstallView(View view)
     {
+        NoteProgress(_world.Now, ref _viewsNow, ViewsAtOnceMax, "views");
         _world.History.Installed(Incarnation, _world.Now, view.Id, view.Members);
         Views++;
         if (!view.Transitional) View = view;
@@ -299,3 +313,6 @@ public sealed class Host : INodeEffects
         _world.TellNeighbours(this);
     }
 }
+
+/// <summary>A node does the same thing over and over without letting time pass.</summary>
+public sealed class LivelockException(string message) : Exception(message);

@@ -32,6 +32,7 @@ public static class Simulator
     /// <summary>A run with fewer regular views is void.</summary>
     public const int ViewsMin = 1;
 
+    private const int FramesShown = 6;
     private const long Second = 1_000_000_000;
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Merge = TimeSpan.FromSeconds(5);
@@ -62,12 +63,16 @@ public static class Simulator
         }
         catch (InvariantBrokenException broken)
         {
-            violations.Add(new Violation(broken.Id, $"a node stopped: {broken.Message}", [broken.StackTrace ?? ""]));
+            violations.Add(new Violation(broken.Id, $"a node stopped: {broken.Message}", FirstFrames(broken)));
+        }
+        catch (LivelockException stuck)
+        {
+            violations.Add(new Violation("livelock", stuck.Message, FirstFrames(stuck)));
         }
         catch (Exception thrown)
         {
             // A node must not throw whatever the network brings: the run is the place to say so, with its seed.
-            violations.Add(new Violation("exception", thrown.Message, [thrown.ToString()]));
+            violations.Add(new Violation("exception", thrown.Message, [thrown.GetType().Name, .. FirstFrames(thrown)]));
         }
         violations.AddRange(world.History.Violations);
         var verdict = violations.Count > 0 ? Verdict.Failed
@@ -77,6 +82,9 @@ public static class Simulator
             world.History.RegularViews, world.History.Sends, world.History.Deliveries, runner.Used,
             [world.Network.Lost, world.Network.Duplicated, world.Network.HeldBack, world.Network.Corrupted, world.Network.Replayed], convergence);
     }
+
+    private static string[] FirstFrames(Exception thrown) =>
+        [.. (thrown.StackTrace ?? "").Split('\n').Take(FramesShown).Select(line => line.Split(" in ")[0].Trim())];
 
     private static void StartAll(World world, Swarm swarm, SeededRandom random)
     {
