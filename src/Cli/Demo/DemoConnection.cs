@@ -38,13 +38,15 @@ internal sealed class DemoConnection : IAsyncDisposable
     public async Task SetFaultsAsync(IEnumerable<Fault> faults, CancellationToken cancellationToken) =>
         await _faults.SetFaultsAsync(new SetFaultsRequest { Faults = { faults } }, Limited(cancellationToken));
 
-    /// <summary>Stops the daemon's ring thread for a while.</summary>
+    /// <summary>Stops the daemon's ring thread for a while. A daemon may answer only when it runs again.</summary>
     public async Task FreezeAsync(TimeSpan duration, CancellationToken cancellationToken) =>
-        await _faults.FreezeAsync(new FreezeRequest { DurationMs = (long)duration.TotalMilliseconds }, Limited(cancellationToken));
+        await _faults.FreezeAsync(new FreezeRequest { DurationMs = (long)duration.TotalMilliseconds }, Limited(duration + AnswerLimit, cancellationToken));
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await _channel.ShutdownAsync();
 
-    private static CallOptions Limited(CancellationToken cancellationToken) =>
-        new(deadline: DateTime.UtcNow + AnswerLimit, cancellationToken: cancellationToken);
+    private static CallOptions Limited(CancellationToken cancellationToken) => Limited(AnswerLimit, cancellationToken);
+
+    private static CallOptions Limited(TimeSpan limit, CancellationToken cancellationToken) =>
+        new(deadline: DateTime.UtcNow + limit, cancellationToken: cancellationToken);
 }

@@ -23,6 +23,7 @@ internal sealed class DemoSession : IAsyncDisposable
     private readonly Channel<DemoEvent> _events;
     private readonly List<Waiter> _waiters = []; // owned by the loop
     private readonly NodeRunner?[] _runners;     // owned by the driver
+    private readonly List<Task> _freezes = [];   // owned by the driver
     private readonly CancellationTokenSource _ended = new();
     private readonly CancellationTokenSource _outputEnded = new();
     private readonly Task _loop;
@@ -93,11 +94,12 @@ internal sealed class DemoSession : IAsyncDisposable
         await Task.WhenAll(Nodes.Select(node => TellAsync(node, connection => connection.SetFaultsAsync(plan.Of(node, _world.Nodes), cancellationToken), cancellationToken)));
     }
 
-    /// <summary>Stops a node's ring thread for a while.</summary>
+    /// <summary>Stops a node's ring thread for a while. Does not wait for the node's answer, which may come only when it runs again.</summary>
     public async Task FreezeAsync(int node, TimeSpan duration, CancellationToken cancellationToken)
     {
         await _events.Writer.WriteAsync(new DemoEvent.Frozen(node, duration), cancellationToken);
-        await TellAsync(node, connection => connection.FreezeAsync(duration, cancellationToken), cancellationToken);
+        _freezes.RemoveAll(freeze => freeze.IsCompleted);
+        _freezes.Add(TellAsync(node, connection => connection.FreezeAsync(duration, cancellationToken), cancellationToken));
     }
 
     /// <summary>Stops all daemons cleanly and returns their exit codes by node.</summary>
@@ -150,6 +152,7 @@ internal sealed class DemoSession : IAsyncDisposable
             if (runner is not null) await runner.DisposeAsync();
         }
 
+        await Task.WhenAll(_freezes).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // cancelled, or the daemon is gone
         await _ended.CancelAsync();
         await _ticks;
         _events.Writer.Complete();
