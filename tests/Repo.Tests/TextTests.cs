@@ -50,6 +50,28 @@ public partial class TextTests
     }
 
     [Fact]
+    public void Every_guarantee_names_tests_that_exist()
+    {
+        var projects = Repository.Files("tests", ".cs").GroupBy(path => path.Split('/')[1]).ToDictionary(group => group.Key, group => string.Concat(group.Select(Repository.Read)));
+        var wrong = new List<string>();
+        foreach (var line in Repository.Lines("docs/guarantees.md").Where(line => line.StartsWith("| ", StringComparison.Ordinal) && !line.StartsWith("| promise", StringComparison.Ordinal)))
+        {
+            var project = "";
+            var named = 0;
+            foreach (var name in InlineCode().Matches(line.Split('|')[2]).Select(found => found.Value.Trim('`')))
+            {
+                if (projects.ContainsKey(name)) project = name;
+                else if (projects.TryGetValue(project, out var code) && Regex.IsMatch(code, $@"(void|Task) {Regex.Escape(name)}\(")) named++;
+                else wrong.Add($"{name} is no test of \"{project}\": {line}");
+            }
+
+            if (named == 0) wrong.Add($"no test: {line}");
+        }
+
+        Assert.Empty(wrong);
+    }
+
+    [Fact]
     public void A_readme_of_a_source_folder_is_short()
     {
         var tooLong = Repository.Files("src", "/README.md").Where(path => Repository.Lines(path).Length > FolderReadmeLinesMax);
