@@ -47,8 +47,8 @@ public sealed partial class TotemNode
     /// <summary>The others have been told: nothing that comes from them matters any more.</summary>
     private bool HasSaidGoodbye => _leavesSent > 0;
 
-    private bool IsDrained() =>
-        State == TotemState.Operational && _queue.IsEmpty && _deliveredCounter == _counter && _window.Stable >= _window.High;
+    /// <summary>Everything accepted here is delivered here and known to be at every member; the rest of the ring may be in any state.</summary>
+    private bool IsDrained() => _queue.IsEmpty && _deliveredCounter == _counter && _window.Stable >= _lastOwnSeq;
 
     private void Stop(ITotemEffects effects)
     {

@@ -209,6 +209,7 @@ public sealed partial class TotemNode
         _forming.Clear();
         _recoveryQueue.Clear();
         _owed = _heldOut = NodeSet.Empty;
+        _lastOwnSeq = Seq.None;
         _stuckSince = default;
         foreach (var timer in GatherTimers) _timers.Cancel(timer);
         ChangeState(TotemState.Operational, effects);

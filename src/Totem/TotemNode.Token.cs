@@ -25,6 +25,7 @@ public sealed partial class TotemNode
     private bool _isHolding;
     private Instant _lingerEnd;
     private int _lingerBytes;
+    private Seq _lastOwnSeq;
     private Seq _stuckAru;
     private Instant _stuckSince;
 
@@ -226,6 +227,7 @@ public sealed partial class TotemNode
         _token.Seq = _token.Seq.Next;
         DataFrame.WriteHeader(buffer, isSafe ? DataFrame.SafeFlag : (byte)0, _options.Self, _ring, _token.Seq, firstCounter);
         _window.Put(_token.Seq, buffer, DataFrame.HeaderBytes + body);
+        _lastOwnSeq = _token.Seq;
         Counters.FramesSent++;
         return DataFrame.HeaderBytes + body;
     }
