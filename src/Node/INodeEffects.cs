@@ -16,7 +16,7 @@ public interface INodeEffects
     /// <summary>A view, in its place of the order.</summary>
     void InstallView(View view);
 
-    /// <summary>An accepted message of this node will not be delivered.</summary>
+    /// <summary>An accepted message of this node will be delivered nowhere (only when the node leaves). Of one that was ordered but not yet delivered here when the node stops, nothing is said: others may deliver it.</summary>
     void Failed(ulong counter);
 
     /// <summary>Make ring sequences up to <paramref name="upTo"/> durable (two generations and a checksum), then feed <see cref="MembershipNode.OnReserved"/>.</summary>

@@ -20,7 +20,7 @@ public interface ITotemEffects
     /// <summary>A view in its place of the order.</summary>
     void InstallView(View view);
 
-    /// <summary>An accepted message of this node can no longer be delivered (only when the node leaves or stops).</summary>
+    /// <summary>An accepted message of this node was never ordered and will be delivered nowhere (only when the node leaves). An ordered one that is not yet delivered here when the node stops may still be delivered by others: nothing is said of it.</summary>
     void Failed(ulong counter);
 
     /// <summary>Make ring sequences up to <paramref name="upTo"/> durable, then call <c>OnReserved</c>. At most one request is under way.</summary>

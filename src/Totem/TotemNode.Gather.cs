@@ -14,6 +14,7 @@ public sealed partial class TotemNode
     private NodeSet _row;
     private NodeSet _proposal;
     private Instant _startedAt;
+    private Instant _gatherSince;
     private int _consensusExpiries;
 
     /// <summary>What a peer said in this gather.</summary>
@@ -26,7 +27,22 @@ public sealed partial class TotemNode
 
     private void EnterGather(Instant now, GatherReason reason, int? cause, ITotemEffects effects)
     {
+        BeginGather(now, reason, cause, effects);
+        Propose(now, true, effects);
+    }
+
+    /// <summary>The same, but what is proposed waits for the Join that caused it: without it the proposal would lack its sender.</summary>
+    private void EnterGatherWithJoin(Instant now, GatherReason reason, int peer, ITotemEffects effects)
+    {
+        BeginGather(now, reason, peer, effects);
+        TakeJoin(now, peer, effects);
+    }
+
+    private void BeginGather(Instant now, GatherReason reason, int? cause, ITotemEffects effects)
+    {
         Counters.Gathers++;
+        _isMerging = reason == GatherReason.Merge;
+        _gatherSince = now;
         effects.Fact(new TotemFact.Gathering(reason, cause is { } position ? _nodes[position] : null, _ring, now - _lastTokenAt));
         StopHolding();
         foreach (var timer in TokenTimers) _timers.Cancel(timer);
@@ -43,7 +59,6 @@ public sealed partial class TotemNode
         _timers.Arm(TotemTimer.Consensus, now + _options.Consensus);
         _timers.Arm(TotemTimer.Patience, now + Patience);
         if (reason is GatherReason.TokenLost or GatherReason.CommitLost or GatherReason.RecoveryLost) effects.Suspect();
-        Propose(now, true, effects);
     }
 
     private static readonly TotemTimer[] TokenTimers =
@@ -81,23 +96,21 @@ public sealed partial class TotemNode
         if (_members.Contains(peer) && _memberBoots[peer] == _peers[peer].Boot)
         {
             if (_received.Epoch <= _memberEpochs[peer]) return;
-            EnterGather(now, GatherReason.JoinFromMember, peer, effects);
-            TakeJoin(now, peer, effects);
+            EnterGatherWithJoin(now, GatherReason.JoinFromMember, peer, effects);
             return;
         }
 
+        // While a merge that changed nothing backs off, only new evidence counts, not the other side's next try.
         _peers[peer].IsGathering = true;
-        if (!IsMergeWanted(now)) return;
-        EnterGather(now, GatherReason.Merge, peer, effects);
-        TakeJoin(now, peer, effects);
+        if (_mergeBackoff > TimeSpan.Zero || !IsMergeWanted(now)) return;
+        EnterGatherWithJoin(now, GatherReason.Merge, peer, effects);
     }
 
     private void OnJoinWhileForming(Instant now, int peer, ITotemEffects effects)
     {
         // A Join sent before its sender agreed to the ring being formed is old news.
         if (!_commit.Members.Contains(peer) || _received.Epoch <= _commit.Epoch(peer)) return;
-        EnterGather(now, GatherReason.JoinFromMember, peer, effects);
-        TakeJoin(now, peer, effects);
+        EnterGatherWithJoin(now, GatherReason.JoinFromMember, peer, effects);
     }
 
     private void TakeJoin(Instant now, int peer, ITotemEffects effects)
@@ -181,12 +194,12 @@ public sealed partial class TotemNode
         }
     }
 
-    /// <summary>By its Join, else by its heartbeats; a node that has said nothing yet is believed to hear whoever hears it.</summary>
+    /// <summary>By its Join, else by its heartbeats; a node that has said nothing is believed to hear this one if it is heard, and the others of its ring.</summary>
     private bool GatherHears(int who, int whom)
     {
         if (_join.Rows.Contains(who)) return _join.Row(who).Hears.Contains(whom);
-        if (_peers[who].IsReachable && _peers[who].Hears is { } hears) return hears.Contains(whom) || whom == _self;
-        return true;
+        if (whom == _self) return true;
+        return _peers[who].IsReachable && _peers[who].Hears is { } hears ? hears.Contains(whom) : _join.Rows.Contains(whom) || _peers[whom].Hears is not null || RingOf(who).Contains(whom);
     }
 
     private void SendJoin(Instant now, ITotemEffects effects)
@@ -249,6 +262,8 @@ public sealed partial class TotemNode
 
     private bool MayFormNow(Instant now)
     {
+        // A merge that would end where it began waits for those it was begun for.
+        if (_isMerging && _members.Contains(_proposal) && now < _gatherSince + Patience) return false;
         if (_ring != RingId.None || _proposal == _nodes.All || now - _startedAt >= StartGrace) return true;
         foreach (var member in _proposal)
         {

@@ -53,7 +53,13 @@ public sealed partial class TotemNode
     private void Stop(ITotemEffects effects)
     {
         IsRunning = false;
-        while (_deliveredCounter < _counter) effects.Failed(++_deliveredCounter);
+
+        // What has a number may still be delivered by the others: only what never got one has certainly failed.
+        if (!_queue.IsEmpty)
+        {
+            for (var counter = _queue.HeadCounter; counter <= _counter; counter++) effects.Failed(counter);
+        }
+
         effects.Left();
     }
 

@@ -209,9 +209,7 @@ public sealed partial class TotemNode
     private void OnSettleTimer(Instant now, ITotemEffects effects)
     {
         _settleEnd = default;
-        if (State != TotemState.Operational || !IsMergeWanted(now)) return;
-        _isMerging = true;
-        EnterGather(now, GatherReason.Merge, null, effects);
+        if (State == TotemState.Operational && IsMergeWanted(now)) EnterGather(now, GatherReason.Merge, null, effects);
     }
 
     /// <summary>A merge that changed nothing is tried again later and later, until the evidence changes.</summary>

@@ -20,6 +20,7 @@ public sealed partial class TotemNode
     private Seq _previousSeq;
     private Seq _requestLimit;
     private Instant _lastTokenAt;
+    private bool _wasBusy;
     private TimeSpan _rotation;
     private TimeSpan _retransmitAfter;
     private bool _isHolding;
@@ -436,11 +437,14 @@ public sealed partial class TotemNode
         EnterGather(now, reason, null, effects);
     }
 
+    /// <summary>Time between two visits of a token that nobody held meanwhile.</summary>
     private void MeasureRotation(Instant now)
     {
         var rotation = now - _lastTokenAt;
+        var wasBusy = _wasBusy;
         _lastTokenAt = now;
-        if (_token.IdleRotations > IdleRotationsToHold || rotation > _options.Token) return;
+        _wasBusy = _token.IdleRotations == 0;
+        if (!wasBusy || !_wasBusy || rotation > _options.Token) return;
         _rotation = _rotation == TimeSpan.Zero ? rotation : (_rotation * 7 / 8) + (rotation / 8);
         Counters.RotationNanoseconds = rotation.Ticks * 100;
     }
