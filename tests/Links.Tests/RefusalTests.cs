@@ -135,6 +135,7 @@ public sealed class RefusalTests
     [InlineData(3, 3, 30, 10)]       // index beyond the count
     [InlineData(0, 2, 10, 10)]       // one would do
     [InlineData(0, 2, 70000, 35000)] // longer than any frame
+    [InlineData(0, 1, 20, 9)]        // one is not enough: the rest would be what an earlier frame left
     [InlineData(0, 1, 10, 0)]        // pieces of nothing
     [InlineData(0, 2, -1, 65535)]    // 2^32-1
     [InlineData(0, 2, 18, 10)]       // the piece is longer than the head says (9 of 10 bytes)
