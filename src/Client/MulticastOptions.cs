@@ -16,6 +16,9 @@ public sealed record MulticastOptions
     /// <summary>Messages sent whose receipts were not yet read; sending waits at this bound. Default 4096, at least 1.</summary>
     public int MaxOutstanding { get; init; } = 4096;
 
+    /// <summary>Bytes of payload in messages whose receipts were not yet read; sending waits at this bound. Default 64 MiB; a larger message travels alone.</summary>
+    public long MaxOutstandingBytes { get; init; } = 64 << 20;
+
     /// <summary>Bytes of payload that travel in one request when they are ready together. Default 64 KiB; a larger message travels alone.</summary>
     public int BatchBytes { get; init; } = 64 * 1024;
 

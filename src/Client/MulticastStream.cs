@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Google.Protobuf;
@@ -33,12 +34,14 @@ public sealed class MulticastStream : IAsyncDisposable
     private readonly AsyncDuplexStreamingCall<MulticastRequest, MulticastResponse> _call;
     private readonly MulticastOptions _options;
     private readonly TimeProvider _time;
-    private readonly SemaphoreSlim _room;
-    private readonly CancellationTokenSource _ended = new();
+    private readonly OutstandingGate _room;
+    private readonly ConcurrentQueue<int> _sizes = new();
     private readonly Channel<ByteString> _accepted = Channel.CreateUnbounded<ByteString>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly Channel<MulticastReceipt> _receipts = Channel.CreateUnbounded<MulticastReceipt>(new UnboundedChannelOptions { SingleWriter = true });
+    private readonly Channel<(MulticastReceipt Receipt, int Bytes)> _receipts = Channel.CreateUnbounded<(MulticastReceipt, int)>(new UnboundedChannelOptions { SingleWriter = true });
     private readonly Task _sending;
     private readonly Task _receiving;
+    private readonly Lock _acceptance = new();
+    private bool _isComplete;
     private long _acceptedCount;
     private long _confirmedCount;
     private MembershipException? _failure;
@@ -51,8 +54,8 @@ public sealed class MulticastStream : IAsyncDisposable
         _call = call;
         _options = options;
         _time = time;
-        // Both queues above hold at most as many entries as there is room here.
-        _room = new SemaphoreSlim(options.MaxOutstanding);
+        // The queues above hold at most as many entries as there is room here.
+        _room = new OutstandingGate(options.MaxOutstanding, options.MaxOutstandingBytes);
         _sending = SendAcceptedAsync();
         _receiving = ReceiveAsync();
     }
@@ -68,8 +71,8 @@ public sealed class MulticastStream : IAsyncDisposable
     public ValueTask SendAsync(ReadOnlyMemory<byte> payload, CancellationToken cancellationToken = default)
     {
         var message = ByteString.CopyFrom(payload.Span);
-        bool hasRoom = !cancellationToken.IsCancellationRequested && _room.Wait(0, CancellationToken.None);
-        if (!hasRoom) return SendWhenRoomAsync(message, cancellationToken);
+        bool isIn = !cancellationToken.IsCancellationRequested && _room.TryEnter(message.Length);
+        if (!isIn) return SendWhenRoomAsync(message, cancellationToken);
         Accept(message);
         return ValueTask.CompletedTask;
     }
@@ -80,10 +83,10 @@ public sealed class MulticastStream : IAsyncDisposable
     {
         while (await _receipts.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            while (_receipts.Reader.TryRead(out var receipt))
+            while (_receipts.Reader.TryRead(out var next))
             {
-                _room.Release();
-                yield return receipt;
+                _room.Exit(next.Bytes);
+                yield return next.Receipt;
             }
         }
     }
@@ -92,7 +95,7 @@ public sealed class MulticastStream : IAsyncDisposable
     /// <remarks>Throws <see cref="MulticastInterruptedException"/> when the connection is lost before. Cancel stops the waiting only.</remarks>
     public async Task CompleteAsync(CancellationToken cancellationToken = default)
     {
-        _accepted.Writer.TryComplete();
+        AcceptNoMore();
         await Task.WhenAll(_sending, _receiving).WaitAsync(cancellationToken).ConfigureAwait(false);
         if (Volatile.Read(ref _failure) is { } failure) throw failure;
     }
@@ -101,7 +104,7 @@ public sealed class MulticastStream : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
-        _accepted.Writer.TryComplete();
+        AcceptNoMore();
         var finished = Task.WhenAll(_sending, _receiving);
         try
         {
@@ -113,41 +116,43 @@ public sealed class MulticastStream : IAsyncDisposable
         }
         _call.Dispose();
         await finished.ConfigureAwait(false);
-        _ended.Dispose();
-        _room.Dispose();
     }
 
     private async ValueTask SendWhenRoomAsync(ByteString message, CancellationToken cancellationToken)
     {
-        ThrowIfFailed();
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _ended.Token);
-        try
-        {
-            await _room.WaitAsync(either.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            ThrowIfFailed();
-            throw new InvalidOperationException("The multicast was completed; no further message can be sent.");
-        }
+        cancellationToken.ThrowIfCancellationRequested();
+        if (!await _room.EnterAsync(message.Length, cancellationToken).ConfigureAwait(false)) throw Closed();
         Accept(message);
     }
 
     private void Accept(ByteString message)
     {
-        Interlocked.Increment(ref _acceptedCount);
-        if (_accepted.Writer.TryWrite(message)) return;
-        Interlocked.Decrement(ref _acceptedCount);
-        _room.Release();
-        ThrowIfFailed();
-        throw new InvalidOperationException("The multicast was completed; no further message can be sent.");
+        // Whoever is in is counted before the stream can end, so that a failure reports it as not known.
+        lock (_acceptance)
+        {
+            if (!_isComplete)
+            {
+                _acceptedCount++;
+                _sizes.Enqueue(message.Length);
+                _accepted.Writer.TryWrite(message);   // unbounded and open: it succeeds
+                return;
+            }
+        }
+        _room.Exit(message.Length);
+        throw Closed();
     }
 
-    private void ThrowIfFailed()
+    private void AcceptNoMore()
     {
-        if (Volatile.Read(ref _failure) is { } failure) throw failure;
+        lock (_acceptance)
+        {
+            _isComplete = true;
+            _accepted.Writer.TryComplete();
+        }
     }
+
+    private Exception Closed() =>
+        Volatile.Read(ref _failure) ?? (Exception)new InvalidOperationException("The multicast was completed; no further message can be sent.");
 
     /// <summary>Puts what is ready into requests. A failure is told by the receiving side, which knows the status of the call.</summary>
     private async Task SendAcceptedAsync()
@@ -220,8 +225,9 @@ public sealed class MulticastStream : IAsyncDisposable
             long number = Interlocked.Increment(ref _confirmedCount);
             string? failure = receipt.Failure.Length > 0 ? receipt.Failure : null;
             var given = new MulticastReceipt(number, receipt.Counter, receipt.RingId, receipt.Seq, receipt.Index, receipt.TNs, failure);
-            if (_options.DiscardReceipts) _room.Release();
-            else _receipts.Writer.TryWrite(given);
+            if (!_sizes.TryDequeue(out int bytes)) continue;   // a receipt nobody asked for; counted above, so the end shows it
+            if (_options.DiscardReceipts) _room.Exit(bytes);
+            else _receipts.Writer.TryWrite((given, bytes));
         }
     }
 
@@ -229,11 +235,14 @@ public sealed class MulticastStream : IAsyncDisposable
     {
         if (cause is not null)
         {
-            _accepted.Writer.TryComplete();
-            long confirmed = ConfirmedCount;
-            Volatile.Write(ref _failure, new MulticastInterruptedException(confirmed, AcceptedCount - confirmed, cause));
+            lock (_acceptance)
+            {
+                Volatile.Write(ref _failure, new MulticastInterruptedException(_confirmedCount, _acceptedCount - _confirmedCount, cause));
+                _isComplete = true;
+                _accepted.Writer.TryComplete();
+            }
         }
         _receipts.Writer.TryComplete(_failure);
-        _ended.Cancel();
+        _room.Close();
     }
 }

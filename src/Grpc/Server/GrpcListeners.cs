@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using Membership.Grpc.Server.Kestrel;
+using Membership.Grpc.Server.Connections;
 using Membership.Grpc.Unix;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;

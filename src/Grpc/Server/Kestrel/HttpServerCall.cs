@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Grpc.Core;
+using Membership.Grpc.Server.Connections;
 using Membership.Grpc.Unix;
 using Membership.Grpc.Wire;
 using Microsoft.AspNetCore.Http;

@@ -1,6 +1,6 @@
 using Membership.Grpc.Unix;
 
-namespace Membership.Grpc.Server.Kestrel;
+namespace Membership.Grpc.Server.Connections;
 
 /// <summary>On a connection: who connected, read once when it was accepted.</summary>
 internal interface IUnixPeerFeature
