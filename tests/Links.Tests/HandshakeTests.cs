@@ -95,6 +95,26 @@ public sealed class HandshakeTests
     }
 
     [Fact]
+    public void Each_sender_boot_and_link_has_its_own_key()
+    {
+        using var ring = new KeyRing([new ClusterKey(1, true, TestCluster.Key(1))], "test", new AesGcmSuite());
+        var keys = new[]
+        {
+            ring.Traffic(0, new NodeId(1), new BootId(1, 1), new LinkId(0), SealAlgorithm.AesGcm), ring.Traffic(0, new NodeId(1), new BootId(1, 1), new LinkId(1), SealAlgorithm.AesGcm),
+            ring.Traffic(0, new NodeId(2), new BootId(1, 1), new LinkId(0), SealAlgorithm.AesGcm), ring.Traffic(0, new NodeId(1), new BootId(2, 1), new LinkId(0), SealAlgorithm.AesGcm),
+        };
+        var seals = keys.Select(cipher =>
+        {
+            var sealedBytes = new byte[ICipher.TagBytes];
+            cipher.Seal(new byte[12], [], [], sealedBytes);
+            cipher.Dispose();
+            return Convert.ToHexString(sealedBytes);
+        });
+
+        Assert.Equal(4, seals.Distinct().Count());
+    }
+
+    [Fact]
     public void Options_that_contradict_themselves_are_refused()
     {
         Assert.Throws<ArgumentException>(() => new TestCluster(2, TestCluster.Options() with { LinkCount = 9 }));
