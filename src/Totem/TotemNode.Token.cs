@@ -437,7 +437,8 @@ public sealed partial class TotemNode
         EnterGather(now, reason, null, effects);
     }
 
-    /// <summary>Time between two visits of a token that nobody held meanwhile.</summary>
+    /// <summary>Time between two visits of a token that nobody held meanwhile. Falls at once and rises slowly: a rotation that waited for a lost token
+    /// must not make the next lost token wait longer.</summary>
     private void MeasureRotation(Instant now)
     {
         var rotation = now - _lastTokenAt;
@@ -445,7 +446,8 @@ public sealed partial class TotemNode
         _lastTokenAt = now;
         _wasBusy = _token.IdleRotations == 0;
         if (!wasBusy || !_wasBusy || rotation > _options.Token) return;
-        _rotation = _rotation == TimeSpan.Zero ? rotation : (_rotation * 7 / 8) + (rotation / 8);
+        var raised = _rotation * 9 / 8;
+        _rotation = _rotation == TimeSpan.Zero || rotation < raised ? rotation : raised;
         Counters.RotationNanoseconds = rotation.Ticks * 100;
     }
 
