@@ -90,11 +90,14 @@ internal sealed unsafe partial class LinkSocket : IDisposable
     public void Discard()
     {
         const int DiscardedMax = 1 << 20;
+        const int FailuresMax = 16;
         var empty = default(Libc.MessageHeader);
-        for (var read = 0; read < DiscardedMax; read++)
+        var failures = 0;
+        for (var read = 0; read < DiscardedMax && failures < FailuresMax; read++)
         {
             if (Libc.Receive(_descriptor, &empty, Libc.MsgDontWait | Libc.MsgTrunc) >= 0) Counters.Discarded++;
             else if (Libc.Errno == Libc.Eagain) return;
+            else failures++;
         }
     }
 
@@ -114,6 +117,8 @@ internal sealed unsafe partial class LinkSocket : IDisposable
             if (position != AddressBook.Nobody && position != _self) unreachable = unreachable.With(position);
         }
 
+        // Where the queue had no room for a report, its error alone is left on the socket, and would end every wait at once until it is read.
+        _ = Libc.Get(_descriptor, Libc.SolSocket, Libc.SoError);
         return unreachable;
     }
 

@@ -16,6 +16,8 @@ internal sealed unsafe class Tripwires : IDisposable
 {
     private const int Backlog = 16;
 
+    private const int NotWaitedOn = -1;
+
     /// <summary>Connections accepted from one listener in one turn.</summary>
     private const int AcceptsPerTurn = 16;
 
@@ -29,6 +31,7 @@ internal sealed unsafe class Tripwires : IDisposable
     private readonly Accepted[] _accepted;
     private NodeSet _neighbours;
     private Instant _nextListen = Instant.Never;
+    private Instant _acceptAgain = Instant.Never;
 
     public Tripwires(IReadOnlyList<AddressBook> books, int self, int nodes, TimeSpan retry, TimeSpan bindRetry)
     {
@@ -75,7 +78,7 @@ internal sealed unsafe class Tripwires : IDisposable
     {
         get
         {
-            var next = _nextListen;
+            var next = _nextListen < _acceptAgain ? _nextListen : _acceptAgain;
             foreach (var position in _neighbours)
             {
                 if (_outgoing[position].Stage is not Stage.Established && _outgoing[position].Next < next) next = _outgoing[position].Next;
@@ -96,6 +99,7 @@ internal sealed unsafe class Tripwires : IDisposable
     public void OnTick(Instant now, IDatagramReader reader)
     {
         if (now >= _nextListen) Listen(now, reader);
+        if (now >= _acceptAgain) _acceptAgain = Instant.Never;
         foreach (var position in _neighbours)
         {
             ref var wire = ref _outgoing[position];
@@ -110,7 +114,8 @@ internal sealed unsafe class Tripwires : IDisposable
     {
         for (var i = 0; i < _listeners.Length; i++)
         {
-            if (_listeners[i].Descriptor >= 0) _listeners[i].Place = poll.Add(_listeners[i].Descriptor, Libc.PollIn);
+            ref var listener = ref _listeners[i];
+            listener.Place = listener.Descriptor >= 0 && _acceptAgain == Instant.Never ? poll.Add(listener.Descriptor, Libc.PollIn) : NotWaitedOn;
         }
 
         for (var i = 0; i < _nodes; i++)
@@ -150,7 +155,7 @@ internal sealed unsafe class Tripwires : IDisposable
         // Last: a slot filled here was not part of the wait that is being looked at.
         for (var link = 0; link < _listeners.Length; link++)
         {
-            if (_listeners[link].Descriptor >= 0 && poll.Returned(_listeners[link].Place) != 0) Accept(link);
+            if (_listeners[link].Place != NotWaitedOn && poll.Returned(_listeners[link].Place) != 0) Accept(link, now);
         }
 
         return broken;
@@ -201,14 +206,20 @@ internal sealed unsafe class Tripwires : IDisposable
         return errno;
     }
 
-    private void Accept(int link)
+    private void Accept(int link, Instant now)
     {
         var name = stackalloc byte[Libc.AddressBytes];
         for (var accepted = 0; accepted < AcceptsPerTurn; accepted++)
         {
             var length = (uint)Libc.AddressBytes;
             var descriptor = Libc.Accept(_listeners[link].Descriptor, name, &length, Libc.SockNonblockCloexec);
-            if (descriptor < 0) return;
+            if (descriptor < 0)
+            {
+                // Out of descriptors, say: the caller stays in the queue and the listener stays ready, so waiting on it now would spin.
+                if (Libc.Errno != Libc.Eagain) _acceptAgain = now + _retry;
+                return;
+            }
+
             var isPeer = WireAddress.TryRead(new ReadOnlySpan<byte>(name, (int)length), out var source)
                 & _books[link].TryOwnerOfAddress(source, out var owner);
             var slot = isPeer ? SlotFor(owner) : AddressBook.Nobody;

@@ -112,7 +112,7 @@ public sealed class MailboxTests
         }).Order().ToArray();
 
         Assert.True(lateness[0] >= 0, $"{-lateness[0]} ms early");
-        Assert.InRange(lateness[lateness.Length / 2], 0, 1); // the median: one of fifty may be held up by a busy machine
+        Assert.InRange(lateness[0], 0, 1); // the best of fifty: a busy machine may hold up the others, a rounded timeout would hold up all
     }
 
     private static void Wait(Mailbox mailbox, PollSet poll, bool wantsSubmits, long? nanoseconds)

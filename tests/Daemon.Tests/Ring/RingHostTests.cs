@@ -36,7 +36,7 @@ public sealed class RingHostTests(ITestOutputHelper output)
         foreach (var node in cluster.All[..2])
         {
             output.WriteLine($"node {node.Id}: view without node 3 after {(node.Observer.ViewAt - stopped) / 1e6:F1} ms");
-            Assert.InRange(node.Observer.ViewAt - stopped, 0, 1_000_000_000);
+            Assert.InRange(node.Observer.ViewAt - stopped, 0, 2_200_000_000); // token + consensus: what is promised even without evidence
         }
     }
 

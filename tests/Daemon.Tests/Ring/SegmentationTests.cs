@@ -107,14 +107,13 @@ public sealed partial class SegmentationTests
         public List<int> LengthsAtSecond(int count)
         {
             using var poll = new PollSet(1);
-            while (_lengths.Count < count)
+            DatagramIoTests.Until(() => _lengths.Count >= count, () =>
             {
                 poll.Clear();
                 _second.AddTo(poll);
-                poll.Wait(1_000_000_000);
+                poll.Wait(1_000_000);
                 _second.Receive(poll, this);
-            }
-
+            });
             return _lengths;
         }
 

@@ -18,11 +18,11 @@ public sealed class TripwireTests
         using var one = new End(first, second, self: 0);
         var two = new End(first, second, self: 1, one);
         one.Wires.SetNeighbours(default, NodeSet.Of(1));
-        while (one.Wires.Established != NodeSet.Of(1)) one.Turn(two);
+        DatagramIoTests.Until(() => one.Wires.Established == NodeSet.Of(1), () => one.Turn(two));
 
         two.Dispose();
         var broken = NodeSet.Empty;
-        while (broken.IsEmpty) broken = one.Turn();
+        DatagramIoTests.Until(() => !broken.IsEmpty, () => broken = one.Turn());
 
         Assert.Equal(NodeSet.Of(1), broken);
         Assert.Equal(NodeSet.Empty, one.Wires.Established);
@@ -34,11 +34,11 @@ public sealed class TripwireTests
         var one = new End("127.0.0.1", "127.0.0.2", self: 0);
         using var two = new End("127.0.0.1", "127.0.0.2", self: 1, one);
         one.Wires.SetNeighbours(default, NodeSet.Of(1));
-        while (two.Wires.Established != NodeSet.Of(0)) two.Turn(one);
+        DatagramIoTests.Until(() => two.Wires.Established == NodeSet.Of(0), () => two.Turn(one));
 
         one.Dispose();
         var broken = NodeSet.Empty;
-        while (broken.IsEmpty) broken = two.Turn();
+        DatagramIoTests.Until(() => !broken.IsEmpty, () => broken = two.Turn());
 
         Assert.Equal(NodeSet.Of(0), broken);
     }
@@ -49,16 +49,15 @@ public sealed class TripwireTests
         using var one = new End("127.0.0.1", "127.0.0.2", self: 0);
         var two = new End("127.0.0.1", "127.0.0.2", self: 1, one);
         one.Wires.SetNeighbours(default, NodeSet.Of(1));
-        while (one.Wires.Established.IsEmpty) one.Turn(two);
+        DatagramIoTests.Until(() => !one.Wires.Established.IsEmpty, () => one.Turn(two));
         two.Dispose();
-        while (one.Turn().IsEmpty)
-        {
-        }
+        var broken = NodeSet.Empty;
+        DatagramIoTests.Until(() => !broken.IsEmpty, () => broken = one.Turn());
 
         Assert.Equal(one.Now + Retry, one.Wires.NextDeadline);
         using var again = new End("127.0.0.1", "127.0.0.2", self: 1, one);
         one.Now += Retry;
-        while (one.Wires.Established.IsEmpty) one.Turn(again);
+        DatagramIoTests.Until(() => !one.Wires.Established.IsEmpty, () => one.Turn(again));
     }
 
     [Fact]
@@ -67,7 +66,7 @@ public sealed class TripwireTests
         using var one = new End("127.0.0.1", "127.0.0.2", self: 0);
         using var two = new End("127.0.0.1", "127.0.0.2", self: 1, one);
         one.Wires.SetNeighbours(default, NodeSet.Of(1));
-        while (two.Wires.Established.IsEmpty) two.Turn(one);
+        DatagramIoTests.Until(() => !two.Wires.Established.IsEmpty, () => two.Turn(one));
 
         one.Wires.SetNeighbours(default, NodeSet.Empty);
         for (var turn = 0; turn < 20; turn++) Assert.Equal(NodeSet.Empty, one.Turn(two) | two.Turn());
@@ -81,13 +80,13 @@ public sealed class TripwireTests
     {
         using var one = new End("127.0.0.1", "127.0.0.2", self: 0);
         using var stranger = Connect(IPAddress.Parse("127.0.0.9"), one.Peers[0].Links[0]);
-        while (!stranger.Poll(0, SelectMode.SelectRead)) one.Turn();
+        DatagramIoTests.Until(() => stranger.Poll(0, SelectMode.SelectRead), () => one.Turn());
         Assert.Equal(0, stranger.Receive(new byte[1]));
 
         using var talker = Connect(IPAddress.Parse("127.0.0.2"), one.Peers[0].Links[0]);
-        while (one.Wires.Established.IsEmpty) one.Turn();
+        DatagramIoTests.Until(() => !one.Wires.Established.IsEmpty, () => one.Turn());
         talker.Send([1]);
-        while (!one.Wires.Established.IsEmpty) one.Turn();
+        DatagramIoTests.Until(() => one.Wires.Established.IsEmpty, () => one.Turn());
     }
 
     [Fact]
@@ -100,11 +99,11 @@ public sealed class TripwireTests
         listener.Listen();
 
         one.Wires.SetNeighbours(default, NodeSet.Of(1));
-        while (one.Wires.Established.IsEmpty)
+        DatagramIoTests.Until(() => !one.Wires.Established.IsEmpty, () =>
         {
             one.Turn();
             one.Now += Retry;
-        }
+        });
 
         Assert.Equal(NodeSet.Of(1), one.Wires.Established);
     }
