@@ -18,6 +18,8 @@ root=$(cd "$here/../.." && pwd)
 
 NODES=3
 CLUSTER_WAIT_S=30
+WINDOW_MESSAGES=8192
+WINDOW_BYTES=$((16 * 1024 * 1024))
 rounds=5 seconds=2 sizes=64,1024,65536 systems=corosync-rr,corosync,membership out=
 MBR=${MBR:-$root/mbr}
 MEMBERSHIPD=${MEMBERSHIPD:-$root/membershipd}
@@ -140,10 +142,14 @@ membership_start() {
     done
 }
 
+# What mbr reports, under the names of cpgload.
 membership_client() {
     local node=$1
     shift
-    "$MBR" bench ring --json --socket "$work/n$node.sock" "$@"
+    "$MBR" bench ring --json --socket "$work/n$node.sock" --warmup 700ms "$@" | jq -c --argjson node "$node" '
+        def latency: if . == null then { count: 0, p50: 0, p99: 0, p999: 0 } else { count, p50, p99, p999: .p99_9 } end;
+        { node: $node, size, outstanding, seconds, sent, messages_per_second: .delivered_per_s, megabytes_per_second: .mb_per_s,
+          self_us: (.latency_us.self | latency), other_us: (.latency_us.other | latency), order_errors, view_changes }'
 }
 
 # ---- one case ----
@@ -162,8 +168,13 @@ run_case() {
     cpu0=$(measure_cpu_ms "${daemons[@]}") user0=$(measure_user_ms)
     for ((node = NODES; node >= 1; node--)); do
         flags=(--size "$size" --seconds "$seconds")
-        [ "$family" = corosync ] && flags+=(--group "$kind-$size-$round")
-        if [ "$kind" = lone ]; then flags+=(--outstanding 1); fi
+        if [ "$family" = corosync ]; then flags+=(--group "$kind-$size-$round"); else flags=(--size "$size" --seconds "${seconds}s"); fi
+        if [ "$kind" = lone ]; then
+            flags+=(--outstanding 1)
+        elif [ "$family" = membership ]; then
+            # mbr always has a window; this one is wide enough that only the daemon's own flow control holds it back.
+            flags+=(--outstanding $((size * WINDOW_MESSAGES > WINDOW_BYTES ? WINDOW_BYTES / size : WINDOW_MESSAGES)))
+        fi
         if [ "$kind" != all ] && ((node > 1)); then flags+=(--receive-only); fi
         "${family}_client" $node "${flags[@]}" > "$work/client$node.json" 2> "$work/client$node.err" &
         clients+=($!)

@@ -16,7 +16,7 @@ def summary: {
     other_p50: (map([.nodes[] | select(.other_us.count > 0) | .other_us.p50] | median) | median),
     other_p99: (map([.nodes[] | select(.other_us.count > 0) | .other_us.p99] | max) | median),
     other_p999: (map([.nodes[] | select(.other_us.count > 0) | .other_us.p999] | max) | median),
-    cpu_us: (map(select(([.nodes[].delivered_total] | max // 0) > 0) | 1000 * .daemon_cpu_ms / ([.nodes[].delivered_total] | max)) | median),
+    cpu_us: (map(select(([.nodes[].sent] | add // 0) > 0) | 1000 * .daemon_cpu_ms / ([.nodes[].sent] | add)) | median),
     failed: (map(select(.status != 0)) | length)
 };
 def note: if .failed > 0 then " (\(.failed) failed)" else "" end;

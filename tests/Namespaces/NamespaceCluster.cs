@@ -145,6 +145,6 @@ public sealed class NamespaceCluster : IAsyncDisposable
 
     private static string Describe(IReadOnlyList<ClusterNode> nodes, View?[] views) =>
         string.Join("; ", nodes.Select((node, i) => i >= views.Length || views[i] is not { } view
-            ? $"{node.Name} {(node.IsRunning ? "has no view" : "does not run")}: {node.LastLine}"
+            ? $"{node.Name} {(node.IsRunning ? "has no view" : "does not run")}, its last words: '{node.LastLine}'"
             : $"{node.Name} is in {view.Id} of {string.Join(',', view.Members.Select(member => member.Node))}"));
 }
