@@ -54,6 +54,7 @@ public sealed class WireTests
     [Theory]
     [InlineData("plain text")]
     [InlineData("100 % größer\r\n漢字 🚦 \t")]
+    [InlineData("a literal %41 stays one")]
     [InlineData("")]
     public void Percent_encoding_is_ascii_and_comes_back(string text)
     {
