@@ -122,7 +122,7 @@ internal sealed class ClusterPicture
                 Order.End(ended.Node);
                 this[ended.Node].View = null;
                 this[ended.Node].InTransition = false;
-                return this[ended.Node].ProcessId is null ? null : $"n{ended.Node}: stream ended: {ended.Why}";
+                return ended.Why is null ? null : $"n{ended.Node}: stream ended: {ended.Why}";
             case DemoEvent.Status status:
                 this[status.Node].Status = status.Answer;
                 return null;

@@ -50,25 +50,22 @@ internal static class DemoCommand
         var folder = DemoFolder.Create(nodes, addresses, keep);
         var isLive = host.Terminal.IsLive && !json && !isTour;
         using IDemoOutput output = isLive ? new DemoScreen(host.Out, host.Terminal, folder.Path) : json ? new JsonOutput(host.Out) : new PlainOutput(host.Out);
-        var session = new DemoSession(nodes, program, folder, output, host.Time, seed);
-        await using (session)
+        await using var session = new DemoSession(nodes, program, folder, output, host.Time, seed);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ends.Token, session.OutputEnded);
+        await session.NoteAsync($"{nodes} daemons of {program} in {folder.Path}, seed {seed}");
+        try
         {
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(ends.Token, session.OutputEnded);
-            await session.NoteAsync($"{nodes} daemons of {program} in {folder.Path}, seed {seed}");
-            try
-            {
-                if (isTour) return await TourAsync(host, session, either.Token);
-                await new DemoDriver(session).RunAsync(isLive && !host.InputIsRedirected ? DemoKeys.ReadConsole() : null, either.Token);
-                return ExitCode.Ok;
-            }
-            catch (OperationCanceledException) when (session.OutputError is { } error)
-            {
-                throw error;
-            }
-            catch (OperationCanceledException) when (ends.IsCancellationRequested && !isTour)
-            {
-                return ExitCode.Ok; // a demo without keys is ended by a signal
-            }
+            if (isTour) return await TourAsync(host, session, either.Token);
+            await new DemoDriver(session).RunAsync(isLive && !host.InputIsRedirected ? DemoKeys.ReadConsole() : null, either.Token);
+            return await session.ReadAsync(picture => picture.Order.DifferenceCount == 0, CancellationToken.None) ? ExitCode.Ok : ExitCode.Failed;
+        }
+        catch (OperationCanceledException) when (session.OutputError is { } error)
+        {
+            throw error;
+        }
+        catch (OperationCanceledException) when (ends.IsCancellationRequested && !isTour)
+        {
+            return ExitCode.Ok; // a demo without keys is ended by a signal
         }
     }
 

@@ -21,8 +21,8 @@ internal abstract record DemoEvent
     /// <summary>A piece of a node's stream.</summary>
     public sealed record Stream(int Node, SubscribeResponse Piece) : DemoEvent;
 
-    /// <summary>A node's stream ended.</summary>
-    public sealed record StreamEnded(int Node, string Why) : DemoEvent;
+    /// <summary>A node's stream ended. Why: null when its daemon ended, which is told by <see cref="Exited"/>.</summary>
+    public sealed record StreamEnded(int Node, string? Why) : DemoEvent;
 
     /// <summary>A node answered, or did not (null).</summary>
     public sealed record Status(int Node, GetStatusResponse? Answer) : DemoEvent;

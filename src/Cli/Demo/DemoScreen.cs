@@ -20,6 +20,7 @@ internal sealed class DemoScreen : IDemoOutput
     private readonly Terminal _terminal;
     private readonly string _folder;
     private TimeSpan _lastDraw = TimeSpan.MinValue;
+    private string _lastLine = "";
 
     /// <summary>Takes the terminal's other screen until disposed.</summary>
     public DemoScreen(TextWriter writer, Terminal terminal, string folder)
@@ -31,10 +32,7 @@ internal sealed class DemoScreen : IDemoOutput
     }
 
     /// <inheritdoc/>
-    public void Line(TimeSpan at, string text)
-    {
-        // the picture keeps it among its happenings, and Show draws those
-    }
+    public void Line(TimeSpan at, string text) => _lastLine = text; // the picture keeps all of them, and Show draws the newest
 
     /// <inheritdoc/>
     public void Show(ClusterPicture picture)
@@ -45,8 +43,8 @@ internal sealed class DemoScreen : IDemoOutput
         _writer.Write(Home + text.ReplaceLineEndings(ClearLine + "\n") + ClearBelow);
     }
 
-    /// <summary>Gives the terminal back.</summary>
-    public void Dispose() => _writer.Write(Leave);
+    /// <summary>Gives the terminal back, and leaves the last line on it.</summary>
+    public void Dispose() => _writer.Write($"{Leave}{_lastLine}\n");
 
     /// <summary>The whole screen as text.</summary>
     internal static string Render(ClusterPicture picture, Terminal terminal, string folder)

@@ -152,6 +152,7 @@ internal sealed class DemoSession : IAsyncDisposable
             if (runner is not null) await runner.DisposeAsync();
         }
 
+        await NoteAsync(await ReadAsync(DemoText.Summary, CancellationToken.None));
         await Task.WhenAll(_freezes).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // cancelled, or the daemon is gone
         await _ended.CancelAsync();
         await _ticks;

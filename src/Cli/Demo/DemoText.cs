@@ -14,6 +14,11 @@ internal static class DemoText
     /// <summary>The first 8 hex digits of a hash.</summary>
     public static string Hash(ulong hash) => hash.ToString("x16", CultureInfo.InvariantCulture)[..8];
 
+    /// <summary>What remains to be said when the demo has ended.</summary>
+    public static string Summary(ClusterPicture picture) =>
+        $"{Count(picture.Order.Confirmed)} messages compared between nodes in {picture.Elapsed.TotalSeconds.ToString("0", CultureInfo.InvariantCulture)} s, " +
+        (picture.Order.DifferenceCount == 0 ? "no difference" : $"DIFFERENT: {picture.Order.Differences[0]}");
+
     /// <summary>The one line that says whether the nodes of a component deliver one order.</summary>
     public static string Order(ComponentOrder component, OrderBook book)
     {

@@ -89,13 +89,13 @@ internal sealed class NodeRunner : IAsyncDisposable
             {
                 await ServeConnectionAsync(cancellationToken);
             }
-            catch (RpcException error)
+            catch (RpcException error) when (!cancellationToken.IsCancellationRequested)
             {
                 await _world.Events.WriteAsync(new DemoEvent.StreamEnded(_node, error.Status.Detail), CancellationToken.None);
             }
-            catch (OperationCanceledException)
+            catch (Exception ended) when (ended is RpcException or OperationCanceledException)
             {
-                await _world.Events.WriteAsync(new DemoEvent.StreamEnded(_node, "the daemon ended"), CancellationToken.None);
+                await _world.Events.WriteAsync(new DemoEvent.StreamEnded(_node, null), CancellationToken.None);
             }
 
             await Task.Delay(ConnectPace, _world.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // cancelled = ended
