@@ -285,6 +285,7 @@ public sealed class Host : INodeEffects
     void INodeEffects.Failed(ulong counter)
     {
         _world.History.Failed(Incarnation, _world.Now, counter);
+        _world.MessageFailed?.Invoke(this, counter);
         _world.Trace(this, $"failed own message {counter}");
     }
 

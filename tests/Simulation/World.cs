@@ -81,6 +81,9 @@ public sealed class World
     /// <summary>Called for each delivery. The payload is copied only for those who ask.</summary>
     public Action<Host, Delivery, byte[]>? MessageDelivered { get; set; }
 
+    /// <summary>Called for each message its own node gave up.</summary>
+    public Action<Host, ulong>? MessageFailed { get; set; }
+
     /// <summary>Called for each view.</summary>
     public Action<Host, View>? ViewInstalled { get; set; }
 
@@ -132,6 +135,9 @@ public sealed class World
         _calls.Remove(number, out var call);
         return call!; // scheduled once, under its own number
     }
+
+    /// <summary>Sends recorded bytes to a node again, as from the node that sent them first.</summary>
+    public void Replay(int from, byte link, int to, ReadOnlySpan<byte> bytes) => Network.Inject(this, from, link, to, bytes);
 
     /// <summary>Schedules something; what is due at the same time happens in this order, or in a drawn one.</summary>
     internal void Schedule(long at, DueKind kind, int node, int generation, long argument, Datagram? datagram)
@@ -189,20 +195,19 @@ public sealed class World
         if (fact is NodeFact.Ring { Fact: TotemFact.Recovering recovering } && _proposed.TryGetValue(recovering.Ring, out var members))
             History.Recovering(host.Incarnation, recovering.Old, Nodes.Nodes(members));
         FactReported?.Invoke(host, fact);
-        if (TraceSink is not null) Trace(host, fact.ToString());
+        if (TraceSink is not null) Trace(host, Describe.Of(fact, Nodes));
     }
 
     internal void OnDelivered(Host host, in Delivery delivery, ReadOnlySpan<byte> payload)
     {
         MessageDelivered?.Invoke(host, delivery, payload.ToArray());
-        if (TraceSink is not null)
-            Trace(host, $"delivers {delivery.Sender}#{delivery.Counter} {delivery.Level} ring {delivery.Ring} seq {delivery.Seq}.{delivery.Index} {payload.Length} bytes");
+        if (TraceSink is not null) Trace(host, Describe.Of(delivery, payload.Length));
     }
 
     internal void OnInstalled(Host host, View view)
     {
         ViewInstalled?.Invoke(host, view);
-        if (TraceSink is not null) Trace(host, $"installs {view.Id} members {string.Join(',', view.Members.Select(member => member.Node.Value))}");
+        if (TraceSink is not null) Trace(host, Describe.Of(view));
     }
 
     internal void Trace(Host host, string text)
