@@ -17,6 +17,9 @@ public sealed partial class ScenarioRunner
 {
     private const int DeliveriesShown = 8;
     private static readonly TimeSpan SettleMax = TimeSpan.FromSeconds(120);
+
+    /// <summary>Longer than the pace of the farthest heartbeat (2 s): what the nodes do not say by then they will not say.</summary>
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan StepMax = TimeSpan.FromSeconds(20);
 
     private readonly List<(int Node, string Text)> _lines = [];
@@ -192,15 +195,15 @@ public sealed partial class ScenarioRunner
         _awaitedSend = null;
     }
 
-    /// <summary>Runs until every running node is operational, nothing is queued and nothing was reported for two token times.</summary>
+    /// <summary>Runs until every running node is operational, nothing is queued and nothing was reported for a while.</summary>
     private void Settle()
     {
-        var quiet = 2 * (long)_options.Token.TotalNanoseconds;
+        var quiet = (long)Quiet.TotalNanoseconds;
         var deadline = World.Now + (long)SettleMax.TotalNanoseconds;
         var (seen, since) = (_reports, World.Now);
         while (World.Now < deadline && World.History.Violations.Count == 0)
         {
-            World.RunTo(World.Now + (quiet / 16));
+            World.RunTo(World.Now + (quiet / 64));
             if (_reports != seen) (seen, since) = (_reports, World.Now);
             if (World.Now - since >= quiet && World.Hosts.All(host => host.Node is null or { State: TotemState.Operational, QueuedBytes: 0 })) return;
         }
