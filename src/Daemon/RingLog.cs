@@ -25,6 +25,7 @@ internal sealed class RingLog(ILogger logger, string self, NodeTable nodes, Time
         AllowSynchronousContinuations = false,
         FullMode = BoundedChannelFullMode.Wait,   // TryWrite refuses: the event is counted as left out
     });
+    private readonly Dictionary<(NodeId, LinkId), (NodeFact Fact, long Since)> _oneWay = [];
     private long _lost;
 
     /// <summary>Takes an event. Any thread, never waits.</summary>
@@ -52,6 +53,7 @@ internal sealed class RingLog(ILogger logger, string self, NodeTable nodes, Time
                 more = _events.Reader.WaitToReadAsync().AsTask();
             }
             if (!tick.IsCompleted) continue;
+            WriteSettled();
             WriteFolded(_folding.Due());
             tick = pace.WaitForNextTickAsync().AsTask();
         }
@@ -75,7 +77,32 @@ internal sealed class RingLog(ILogger logger, string self, NodeTable nodes, Time
         }
     }
 
+    // Every handshake passes through one-way for a moment: only a link that stays so for a second is worth a line.
+    private void WriteSettled()
+    {
+        foreach (var (link, (fact, since)) in _oneWay.ToArray())
+        {
+            if (time.GetElapsedTime(since) < FlushPace) continue;
+            _oneWay.Remove(link);
+            WriteNow(fact);
+        }
+    }
+
     private void Write(NodeFact fact)
+    {
+        if (fact is NodeFact.Link link)
+        {
+            if (link.State == LinkState.OneWay)
+            {
+                _oneWay[(link.Node, link.LinkId)] = (fact, time.GetTimestamp());
+                return;
+            }
+            _oneWay.Remove((link.Node, link.LinkId));
+        }
+        WriteNow(fact);
+    }
+
+    private void WriteNow(NodeFact fact)
     {
         var write = Writer(fact);
         var what = Printable.Text(Describe.Of(fact, nodes), 500);
@@ -90,7 +117,8 @@ internal sealed class RingLog(ILogger logger, string self, NodeTable nodes, Time
         NodeFact.Ring { Fact: TotemFact.HeldOut } => Log.HeldOut,
         NodeFact.Ring { Fact: TotemFact.Stalled } => Log.Stalled,
         NodeFact.Ring { Fact: TotemFact.FailedToReceive } => Log.FailedToReceive,
-        NodeFact.Peer { State: PeerState.Reachable } => Log.PeerUp,
+        NodeFact.Peer { State: PeerState.Reachable } or NodeFact.Peer { Reason: PeerReason.Left or PeerReason.Restarted } => Log.PeerUp,
+        NodeFact.Peer { State: PeerState.OneWay, Reason: PeerReason.Handshake } => Log.RingStep,
         NodeFact.Peer => Log.PeerDown,
         NodeFact.Link { State: LinkState.Up } => Log.LinkUp,
         NodeFact.Link => Log.LinkDown,

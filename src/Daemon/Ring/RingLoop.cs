@@ -82,6 +82,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
             Libc.UseExactTimers();
             _now = _clock.Now;
             _node.Start(_now, this);
+            EndTurn();   // a node alone has its first view already, and nothing may wake it for a long time
             while (!_hasLeft && !_mailbox.IsStopping) Turn();
             return _exit;
         }

@@ -1,0 +1,239 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+using Google.Protobuf;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Membership.Daemon.Configuration;
+using Membership.Daemon.Ring;
+using Membership.Daemon.Services;
+using Membership.Daemon.State;
+using Membership.Grpc.Server;
+using Membership.Grpc.Unix;
+using Membership.Links;
+using Membership.Node;
+using Proto = Membership.V1;
+
+namespace Membership.Daemon.Tests.Services;
+
+/// <summary>The services over a real Unix socket, on a ring of one node that runs in this process.</summary>
+public sealed class MembershipServiceTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("membership-services-");
+    private readonly DeliveryLog _log = new();
+    private readonly ViewHistory _views = new();
+    private readonly ReceiptTable _receipts = new(16 * 1024 * 1024);
+    private StateDirectory _state = null!;   // all four set by InitializeAsync
+    private RingHost _host = null!;
+    private GrpcServer _server = null!;
+    private GrpcChannel _channel = null!;
+
+    private Proto.MembershipService.MembershipServiceClient Client => new(_channel);
+
+    public async Task InitializeAsync()
+    {
+        var configuration = Configuration();
+        var self = configuration.Nodes[0];
+        _state = StateDirectory.Open(Path.Combine(_directory.FullName, "state"), acceptNewIdentity: false);
+        var boot = new BootId(1, 0xabcdef);
+        var states = new NodeStates(configuration.Table, self.Id);
+        var observer = new RingObserver(self.Id, boot.Short, _log, _views, _receipts, states, _ => { });
+        ClusterKey[] keys = [new(1, true, SHA256.HashData("k"u8))];
+        var start = new NodeStart(configuration.LinkOptions(self.Id, keys), configuration.TotemOptions(self.Id), boot, _state.RingSequence, _state.ReservedUpTo, 1);
+        _host = RingHost.Start(new RingHostOptions { Peers = [.. configuration.Nodes.Select(n => new RingPeer(n.Id, n.Links))], Self = self.Id }, start, new AesGcmSuite(), observer, _state);
+        observer.Attach(_host.Clock);
+
+        var protoViews = new ProtoViews(configuration);
+        var report = new StatusReport(new DaemonIdentity(configuration, self, boot, AllowFaultInjection: false), protoViews);
+        var status = new StatusSource(cancel => _host.QueryAsync(ring => RingSnapshot.Take(ring, states, configuration.Nodes.Count), cancel), TimeProvider.System);
+        var api = new MembershipApi(_host, _log, _views, _receipts, status, report, protoViews, configuration.Ring.MessageBytesMax);
+        var socket = Path.Combine(_directory.FullName, "api.sock");
+        var settings = new GrpcServerSettings { SocketPath = socket, Options = new GrpcServerOptions { MaxReceiveBytes = 64 * 1024 * 1024 } };
+        _server = await GrpcServer.StartAsync(
+            settings,
+            map =>
+            {
+                map.MapGrpcService(api);
+                map.MapGrpcService(new FaultApi(_host, configuration, isAllowed: false));
+            },
+            CancellationToken.None);
+        _channel = UnixChannel.Open(socket, maxReceiveBytes: 64 * 1024 * 1024);
+        await _views.WaitAsync(0, CancellationToken.None).AsTask().WaitAsync(Limit);
+    }
+
+    public async Task DisposeAsync()
+    {
+        _channel.Dispose();
+        await _server.DisposeAsync();
+        await _host.DisposeAsync();
+        _state.Dispose();
+        _directory.Delete(true);
+    }
+
+    [Fact]
+    public async Task A_message_is_received_by_subscribers_after_the_current_view_and_its_receipt_names_its_place()
+    {
+        using var events = Client.Subscribe(new Proto.SubscribeRequest());
+        var received = new Received(events);
+        var view = await received.NextAsync();
+        using var sending = Client.Multicast();
+        await sending.RequestStream.WriteAsync(new Proto.MulticastRequest { Payloads = { ByteString.CopyFromUtf8("one"), ByteString.CopyFromUtf8("two") }, Level = Proto.DeliveryLevel.Safe });
+        await sending.RequestStream.CompleteAsync();
+        var receipts = await AllAsync(sending.ResponseStream);
+
+        Assert.Equal([1U], view.View.Members.Select(m => m.Node));
+        Assert.Equal(["", ""], receipts.Select(r => r.Failure));
+        foreach (var (text, receipt) in new[] { "one", "two" }.Zip(receipts))
+        {
+            var message = (await received.NextAsync()).Message;
+            Assert.Equal((text, receipt.Counter, receipt.Seq, receipt.Index), (message.Payload.ToStringUtf8(), message.Counter, message.Seq, message.Index));
+        }
+        Assert.Equal(view.View.Id, receipts[0].RingId);
+    }
+
+    [Fact]
+    public async Task A_subscriber_resumes_after_a_position_without_gap_or_repeat()
+    {
+        using var all = Client.Subscribe(new Proto.SubscribeRequest());
+        var received = new Received(all);
+        await received.NextAsync();
+        await SendAsync(50);
+        var events = new List<Proto.RingEvent>();
+        while (events.Count < 50) events.Add(await received.NextAsync());
+
+        using var resumed = Client.Subscribe(new Proto.SubscribeRequest { AfterPosition = events[19].Position });
+        var again = new Received(resumed);
+
+        for (var i = 20; i < 50; i++) Assert.Equal((events[i].Position, events[i].Message.Counter), (await again.NextAsync()) is var e ? (e.Position, e.Message.Counter) : default);
+    }
+
+    [Fact]
+    public async Task A_message_above_the_limit_fails_for_certain_and_the_next_one_goes_through()
+    {
+        using var sending = Client.Multicast();
+        await sending.RequestStream.WriteAsync(new Proto.MulticastRequest { Payloads = { ByteString.CopyFrom(new byte[16 * 1024 * 1024 + 1]), ByteString.CopyFromUtf8("small") } });
+        await sending.RequestStream.CompleteAsync();
+
+        var receipts = await AllAsync(sending.ResponseStream);
+
+        Assert.Contains("16777216 bytes", receipts[0].Failure, StringComparison.Ordinal);
+        Assert.Equal("", receipts[1].Failure);
+    }
+
+    [Fact]
+    public async Task Positions_and_revisions_that_are_not_there_are_out_of_range_with_what_is()
+    {
+        using var ahead = Client.Subscribe(new Proto.SubscribeRequest { AfterPosition = 1_000_000 });
+        using var later = Client.WatchViews(new Proto.WatchViewsRequest { AfterRevision = 99 });
+
+        var position = await Assert.ThrowsAsync<RpcException>(() => ahead.ResponseStream.MoveNext(CancellationToken.None));
+        var revision = await Assert.ThrowsAsync<RpcException>(() => later.ResponseStream.MoveNext(CancellationToken.None));
+
+        Assert.Equal((StatusCode.OutOfRange, StatusCode.OutOfRange), (position.StatusCode, revision.StatusCode));
+        Assert.Contains("the last is", position.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Status_shows_the_view_the_votes_and_every_configured_node()
+    {
+        var status = await Client.GetStatusAsync(new Proto.GetStatusRequest());
+
+        Assert.Equal(("web", "n1", "operational", true), (status.Cluster, status.NodeName, status.RingState, status.Quorate));
+        Assert.Equal((Proto.ClusterState.Healthy, "1 of 1 votes, need 1"), (status.State, status.QuorumReason));
+        Assert.Equal(Proto.NodeState.Member, Assert.Single(status.Nodes).State);
+        Assert.True(status.Counters.ContainsKey("tokens_received") && status.Dropped.ContainsKey("bad_tag"));
+    }
+
+    [Fact]
+    public async Task Views_are_watched_from_the_current_one()
+    {
+        using var watch = Client.WatchViews(new Proto.WatchViewsRequest());
+
+        Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Limit));
+
+        Assert.Equal(_views.LastRevision, watch.ResponseStream.Current.View.Revision);
+    }
+
+    [Fact]
+    public async Task Faults_are_not_implemented_without_the_switch()
+    {
+        var faults = new Proto.FaultService.FaultServiceClient(_channel);
+
+        var refused = await Assert.ThrowsAsync<RpcException>(async () => await faults.SetFaultsAsync(new Proto.SetFaultsRequest()));
+
+        Assert.Equal(StatusCode.Unimplemented, refused.StatusCode);
+        Assert.Contains("--allow-fault-injection", refused.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Streams_end_with_unavailable_when_the_node_has_left()
+    {
+        using var events = Client.Subscribe(new Proto.SubscribeRequest());
+        var received = new Received(events);
+        await received.NextAsync();
+
+        _host.Leave();
+        await _host.Completion.WaitAsync(Limit);
+
+        RpcException? ended = null;
+        while (ended is null) ended = await received.EndAsync();
+        Assert.Equal(StatusCode.Unavailable, ended.StatusCode);
+    }
+
+    private async Task SendAsync(int count)
+    {
+        using var sending = Client.Multicast();
+        for (var i = 0; i < count; i++) await sending.RequestStream.WriteAsync(new Proto.MulticastRequest { Payloads = { ByteString.CopyFromUtf8($"m{i}") } });
+        await sending.RequestStream.CompleteAsync();
+        Assert.All(await AllAsync(sending.ResponseStream), receipt => Assert.Equal("", receipt.Failure));
+    }
+
+    private static async Task<List<Proto.Receipt>> AllAsync(IAsyncStreamReader<Proto.MulticastResponse> responses)
+    {
+        List<Proto.Receipt> receipts = [];
+        while (await responses.MoveNext(CancellationToken.None).WaitAsync(Limit)) receipts.AddRange(responses.Current.Receipts);
+        return receipts;
+    }
+
+    private static ClusterConfiguration Configuration()
+    {
+        using var free = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        free.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var text = $"cluster: web\nkey_file: k\ntiming: fast\nnodes:\n  - {{ name: n1, id: 1, links: [\"{free.LocalEndPoint}\"] }}\n";
+        var result = ConfigurationReader.Read("m.yaml", Encoding.UTF8.GetBytes(text), "n1");
+        return result.Configuration ?? throw new InvalidOperationException(string.Join('\n', result.Mistakes));
+    }
+
+    /// <summary>The events of a stream, one by one.</summary>
+    private sealed class Received(AsyncServerStreamingCall<Proto.SubscribeResponse> call)
+    {
+        private readonly Queue<Proto.RingEvent> _events = new();
+
+        public async Task<Proto.RingEvent> NextAsync()
+        {
+            while (_events.Count == 0)
+            {
+                Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Limit), "the stream ended");
+                foreach (var happened in call.ResponseStream.Current.Events) _events.Enqueue(happened);
+            }
+            return _events.Dequeue();
+        }
+
+        /// <summary>How the stream ended, or null while it goes on.</summary>
+        public async Task<RpcException?> EndAsync()
+        {
+            try
+            {
+                Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Limit), "the stream ended without a status");
+                return null;
+            }
+            catch (RpcException ended)
+            {
+                return ended;
+            }
+        }
+    }
+}
