@@ -100,9 +100,8 @@ public sealed partial class TotemNode
             return;
         }
 
-        // While a merge that changed nothing backs off, only new evidence counts, not the other side's next try.
         _peers[peer].IsGathering = true;
-        if (_mergeBackoff > TimeSpan.Zero || !IsMergeWanted(now)) return;
+        if (!IsMergeWanted(now)) return;
         EnterGatherWithJoin(now, GatherReason.Merge, peer, effects);
     }
 
