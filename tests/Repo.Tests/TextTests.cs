@@ -72,8 +72,11 @@ public partial class TextTests
     }
 
     [Fact]
-    public void A_readme_of_a_source_folder_is_short()
+    public void Every_source_folder_has_a_short_readme()
     {
+        var missing = Repository.Files("src", ".csproj").Select(path => path.Split('/')[1]).Distinct().Where(folder => !Repository.Has($"src/{folder}/README.md"));
+        Assert.Empty(missing);
+
         var tooLong = Repository.Files("src", "/README.md").Where(path => Repository.Lines(path).Length > FolderReadmeLinesMax);
 
         Assert.Empty(tooLong);
