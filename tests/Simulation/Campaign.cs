@@ -37,10 +37,12 @@ public sealed class Campaign(int nodes)
     public void Run(IEnumerable<ulong> seeds, int jobs, TimeSpan? limit, Action<string> say)
     {
         var began = Stopwatch.GetTimestamp();
+        var processor = Environment.CpuUsage.TotalTime;
         using var source = seeds.GetEnumerator();
         var workers = Enumerable.Range(0, jobs).Select(_ => new Thread(() => Work(source, began, limit, say))).ToList();
         workers.ForEach(worker => worker.Start());
         workers.ForEach(worker => worker.Join());
+        _processor = Environment.CpuUsage.TotalTime - processor;
     }
 
     private void Work(IEnumerator<ulong> seeds, long began, TimeSpan? limit, Action<string> say)
@@ -66,7 +68,6 @@ public sealed class Campaign(int nodes)
         _sends += result.Sends;
         _deliveries += result.Deliveries;
         _simulated += result.Simulated;
-        _processor += result.Processor;
         if (result.Convergence > _slowestConvergence) _slowestConvergence = result.Convergence;
         for (var i = 0; i < _steps.Length; i++) _steps[i] += result.Steps[i];
         for (var i = 0; i < _network.Length; i++) _network[i] += result.NetworkFaults[i];
