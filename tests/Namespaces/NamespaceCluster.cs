@@ -102,16 +102,42 @@ public sealed class NamespaceCluster : IAsyncDisposable
         return text.ToString();
     }
 
-    /// <summary>Ends all daemons and removes network and files.</summary>
-    /// <exception cref="InvalidOperationException">Something is left behind.</exception>
+    /// <summary>Ends all daemons and removes network and files. One part that fails does not keep the others from being removed.</summary>
+    /// <exception cref="AggregateException">Something is left behind.</exception>
     public async ValueTask DisposeAsync()
     {
-        foreach (var recorder in _recorders) await recorder.DisposeAsync();
+        var problems = new List<Exception>();
+        foreach (var recorder in _recorders) await TryAsync(recorder.DisposeAsync);
         if (Environment.GetEnvironmentVariable("MEMBERSHIP_E2E_LOGS") is { Length: > 0 } logs)
-            await File.AppendAllTextAsync(logs, Logs());
-        foreach (var node in Nodes) node.Dispose();
-        Network.Dispose();
-        Directory.Delete(Folder, recursive: true);
+            await TryAsync(async () => await File.AppendAllTextAsync(logs, Logs()));
+        foreach (var node in Nodes) Try(node.Dispose);
+        Try(Network.Dispose);
+        Try(() => Directory.Delete(Folder, recursive: true));
+        if (problems.Count > 0) throw new AggregateException("the cluster could not be removed completely", problems);
+
+        async ValueTask TryAsync(Func<ValueTask> part)
+        {
+            try
+            {
+                await part();
+            }
+            catch (Exception e)
+            {
+                problems.Add(e);
+            }
+        }
+
+        void Try(Action part)
+        {
+            try
+            {
+                part();
+            }
+            catch (Exception e)
+            {
+                problems.Add(e);
+            }
+        }
     }
 
     private void WriteConfiguration(string path, ClusterPlan plan)

@@ -16,6 +16,7 @@ public sealed class RingRecorder : IAsyncDisposable
     private readonly List<RecordedEvent> _events = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _reading;
+    private bool _isDisposed;
 
     internal RingRecorder(ClusterNode node, bool viewsOnly)
     {
@@ -51,9 +52,11 @@ public sealed class RingRecorder : IAsyncDisposable
     /// <summary>Number of messages so far; cheaper than <see cref="Messages"/>.</summary>
     public int MessageCount { get; private set; }
 
-    /// <summary>Ends the recording.</summary>
+    /// <summary>Ends the recording; what was recorded can still be read. Repeated calls do nothing.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_isDisposed) return;
+        _isDisposed = true;
         await _stop.CancelAsync();
         await _reading;
         _stop.Dispose();
