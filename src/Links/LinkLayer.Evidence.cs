@@ -46,6 +46,8 @@ public sealed partial class LinkLayer
             if (isCovered) link.NextBeat = link.LastSent + _pace;
             else
             {
+                // Without two-way contact the session may be one-sided: the peer may have restarted, or have lost our answer to its challenge.
+                if (peer.State != PeerState.Reachable) SendHello(now, peer, link, effects);
                 SendReport(now, peer, link, BodyKind.Heartbeat, echo: link.TheirStamp, effects);
                 link.LastBeat = now;
                 link.HasNews = false;

@@ -8,13 +8,14 @@ namespace Membership.Totem;
 /// <param name="High">Highest old-ring frame it has.</param>
 /// <param name="Delivered">It delivered old-ring frames up to here in the regular view.</param>
 /// <param name="Owed">Nodes whose old-ring messages it must deliver since an earlier recovery was complete (I28).</param>
-internal readonly record struct OldRingState(RingId Old, Seq Aru, Seq High, Seq Delivered, NodeSet Owed);
+/// <param name="HeldOut">Nodes it keeps out of memberships now.</param>
+internal readonly record struct OldRingState(RingId Old, Seq Aru, Seq High, Seq Delivered, NodeSet Owed, NodeSet HeldOut);
 
 /// <summary>Passes twice round the members of a ring to come: first it collects, then it spreads (TOCS'95, "Membership Protocol").</summary>
 internal sealed class CommitToken(NodeTable nodes)
 {
     /// <summary>Largest commit token in bytes.</summary>
-    public const int BytesMax = 64 + (NodeTable.Max * 2) + (NodeTable.Max * 80);
+    public const int BytesMax = 64 + (NodeTable.Max * 2) + (NodeTable.Max * 88);
 
     private readonly ulong[] _boots = new ulong[NodeTable.Max];
     private readonly uint[] _epochs = new uint[NodeTable.Max];
@@ -79,6 +80,7 @@ internal sealed class CommitToken(NodeTable nodes)
             writer.UInt64(state.High.Value);
             writer.UInt64(state.Delivered.Value);
             writer.UInt64(state.Owed.Bits);
+            writer.UInt64(state.HeldOut.Bits);
         }
 
         return writer.Length;
@@ -98,7 +100,8 @@ internal sealed class CommitToken(NodeTable nodes)
             if (index >= map.Count || !map.TryPosition(index, out var position)) return false;
             AddMember(position, reader.UInt64(), reader.UInt32(), map.Translate(reader.UInt64()));
             _states[position] = new OldRingState(
-                reader.Ring(), new Seq(reader.UInt64()), new Seq(reader.UInt64()), new Seq(reader.UInt64()), map.Translate(reader.UInt64()));
+                reader.Ring(), new Seq(reader.UInt64()), new Seq(reader.UInt64()), new Seq(reader.UInt64()), map.Translate(reader.UInt64()),
+                map.Translate(reader.UInt64()));
             if (_states[position].Aru > _states[position].High || _states[position].Delivered > _states[position].High) return false;
         }
 

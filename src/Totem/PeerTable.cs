@@ -35,6 +35,9 @@ internal sealed class Peer
     /// <summary>Kept out of memberships until then.</summary>
     public Instant HeldUntil { get; set; }
 
+    /// <summary>Gathering with it changed nothing: its next Joins are not followed until then, or until the evidence changes.</summary>
+    public Instant RebuffedUntil { get; set; }
+
     /// <summary>Since when it is a member; <see cref="Instant.Never"/> while it is not.</summary>
     public Instant MemberSince { get; set; } = Instant.Never;
 
@@ -49,7 +52,7 @@ internal sealed class Peer
         Hears = null;
         Ring = RingId.None;
         RingMembers = NodeSet.Empty;
-        HeldUntil = default;
+        HeldUntil = RebuffedUntil = default;
         MemberSince = Instant.Never;
         HoldDown.Reset();
     }

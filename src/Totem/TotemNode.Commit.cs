@@ -19,12 +19,12 @@ public sealed partial class TotemNode
             _commit.AddMember(member, _peers[member].Boot, epoch, _join.Row(member).Hears);
         }
 
-        _commit.SetState(_self, OwnState());
+        _commit.SetState(_self, OwnState(now));
         _commit.Visits = 1;
         EnterCommit(now, effects);
     }
 
-    private OldRingState OwnState() => new(_ring, _window.Aru, _window.High, _window.Delivered, _owed);
+    private OldRingState OwnState(Instant now) => new(_ring, _window.Aru, _window.High, _window.Delivered, _owed, HeldOutNow(now));
 
     private void EnterCommit(Instant now, ITotemEffects effects)
     {
@@ -86,7 +86,7 @@ public sealed partial class TotemNode
         SawRingSequence(token.Ring.Sequence, effects);
         if (token.Ring.Sequence > _reservedUpTo) return;
         CopyCommit(token);
-        _commit.SetState(_self, OwnState());
+        _commit.SetState(_self, OwnState(now));
         _commit.Visits++;
         EnterCommit(now, effects);
     }
@@ -152,7 +152,7 @@ public sealed partial class TotemNode
         _token.RecoveringNode = default;
         _token.LastSender = _options.Self;
         _token.IdleRotations = 0;
-        _token.HeldOut = _token.HeldOutSoFar = NodeSet.Empty;
+        _token.HeldOut = _token.HeldOutSoFar = HeldOutByMembers();
         _token.ClearRequests();
     }
 }

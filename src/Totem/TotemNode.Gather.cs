@@ -101,7 +101,7 @@ public sealed partial class TotemNode
         }
 
         _peers[peer].IsGathering = true;
-        if (!IsMergeWanted(now)) return;
+        if (_peers[peer].RebuffedUntil > now || !IsMergeWanted(now)) return;
         EnterGatherWithJoin(now, GatherReason.Merge, peer, effects);
     }
 

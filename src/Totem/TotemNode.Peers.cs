@@ -30,6 +30,7 @@ public sealed partial class TotemNode
         if (!_nodes.TryPosition(node, out var position) || _peers[position].Boot != boot.Short) return;
         if (_peers[position].Hears == hears) return;
         _peers[position].Hears = hears;
+        _peers[position].RebuffedUntil = default;
         _mergeBackoff = TimeSpan.Zero;
         if (!IsRunning || HasSaidGoodbye) return;
         if (State == TotemState.Gather) Propose(now, false, effects);
@@ -95,17 +96,31 @@ public sealed partial class TotemNode
             _token.HeldOutSoFar = NodeSet.Empty;
         }
 
-        for (var i = 0; i < _peers.Length; i++)
-        {
-            if (_peers[i].HeldUntil > now) _token.HeldOutSoFar = _token.HeldOutSoFar.With(i);
-        }
-
+        _token.HeldOutSoFar |= HeldOutNow(now);
         if (_token.HeldOut == _heldOut) return;
         _heldOut = _token.HeldOut;
         ReconsiderMerge(now);
     }
 
     private NodeSet _heldOut;
+
+    private NodeSet HeldOutNow(Instant now)
+    {
+        var set = NodeSet.Empty;
+        for (var i = 0; i < _peers.Length; i++)
+        {
+            if (_peers[i].HeldUntil > now) set = set.With(i);
+        }
+
+        return set;
+    }
+
+    private NodeSet HeldOutByMembers()
+    {
+        var set = NodeSet.Empty;
+        foreach (var member in _commit.Members) set |= _commit.State(member).HeldOut;
+        return set;
+    }
 
     private void OnHoldDownTimer(Instant now, ITotemEffects effects)
     {
@@ -133,7 +148,7 @@ public sealed partial class TotemNode
             var lasted = now - peer.MemberSince;
             peer.MemberSince = Instant.Never;
             if (lasted >= HoldDown.Forgiven) peer.HoldDown.Reset();
-            else if (lasted < HoldDown.ShortMembership && !peer.HasLeft) HoldOut(now, i, peer.HoldDown.Strike(now), effects);
+            else if (lasted < HoldDown.ShortMembership && !peer.HasLeft && peer.HeldUntil <= now) HoldOut(now, i, peer.HoldDown.Strike(now), effects);
         }
     }
 
@@ -213,12 +228,21 @@ public sealed partial class TotemNode
     }
 
     /// <summary>A merge that changed nothing is tried again later and later, until the evidence changes.</summary>
-    private void NoteMergeResult()
+    private void NoteMergeResult(Instant now)
     {
         if (!_isMerging) return;
         _isMerging = false;
-        if (_commit.Members != _members) _mergeBackoff = TimeSpan.Zero;
-        else _mergeBackoff = _mergeBackoff == TimeSpan.Zero ? MergeBackoffMin : _mergeBackoff * 2 < MergeBackoffMax ? _mergeBackoff * 2 : MergeBackoffMax;
+        if (_commit.Members != _members)
+        {
+            _mergeBackoff = TimeSpan.Zero;
+            return;
+        }
+
+        _mergeBackoff = _mergeBackoff == TimeSpan.Zero ? MergeBackoffMin : _mergeBackoff * 2 < MergeBackoffMax ? _mergeBackoff * 2 : MergeBackoffMax;
+        foreach (var peer in _peers)
+        {
+            if (peer.IsGathering) peer.RebuffedUntil = now + _mergeBackoff;
+        }
     }
 
     private static readonly TimeSpan MergeBackoffMin = TimeSpan.FromSeconds(1);

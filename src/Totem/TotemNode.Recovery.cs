@@ -129,7 +129,7 @@ public sealed partial class TotemNode
     {
         _commit.Begin(ring);
         _commit.AddMember(_self, _boot, _epoch, NodeSet.Of(_self));
-        _commit.SetState(_self, OwnState());
+        _commit.SetState(_self, OwnState(now));
         foreach (var timer in GatherTimers) _timers.Cancel(timer);
         SawRingSequence(ring.Sequence, effects);
         _tokenSeq = 0;
@@ -195,7 +195,7 @@ public sealed partial class TotemNode
         _queue.Rewind();
         foreach (var reassembly in _reassembly) reassembly.Reset();
         NoteMemberships(now, effects);
-        NoteMergeResult();
+        NoteMergeResult(now);
         _ring = _commit.Ring;
         _members = _commit.Members;
         foreach (var member in _members)
@@ -208,7 +208,8 @@ public sealed partial class TotemNode
         (_window, _forming) = (_forming, _window);
         _forming.Clear();
         _recoveryQueue.Clear();
-        _owed = _heldOut = NodeSet.Empty;
+        _owed = NodeSet.Empty;
+        _heldOut = IsAlone ? NodeSet.Empty : HeldOutByMembers();
         _lastOwnSeq = Seq.None;
         _stuckSince = default;
         foreach (var timer in GatherTimers) _timers.Cancel(timer);
