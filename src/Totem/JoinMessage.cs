@@ -42,11 +42,7 @@ internal sealed class JoinMessage(NodeTable nodes)
         _rows[position] = row;
     }
 
-    public void CopyFrom(JoinMessage other)
-    {
-        (Epoch, Ring, RingSequenceMax, Proposal, Rows) = (other.Epoch, other.Ring, other.RingSequenceMax, other.Proposal, other.Rows);
-        other._rows.CopyTo(_rows, 0);
-    }
+    public void RemoveRow(int position) => Rows = Rows.Without(position);
 
     public int Write(Span<byte> buffer)
     {

@@ -14,9 +14,6 @@ internal sealed class Peer
     /// <summary>This boot said it leaves.</summary>
     public bool HasLeft { get; set; }
 
-    /// <summary>Not waited for in this gather: a node of another ring that does not answer.</summary>
-    public bool IsUnwilling { get; set; }
-
     /// <summary>It sent a Join and is not known to have installed a ring since.</summary>
     public bool IsGathering { get; set; }
 
@@ -48,7 +45,7 @@ internal sealed class Peer
     public void Renew(ulong boot)
     {
         Boot = boot;
-        HasLeft = IsUnwilling = IsGathering = IsReachable = HoldsOutSelf = false;
+        HasLeft = IsGathering = IsReachable = HoldsOutSelf = false;
         Hears = null;
         Ring = RingId.None;
         RingMembers = NodeSet.Empty;

@@ -26,9 +26,6 @@ internal enum TotemTimer
     /// <summary>Those who do not agree are left out.</summary>
     Consensus,
 
-    /// <summary>Nodes of another ring that do not answer are not waited for.</summary>
-    Patience,
-
     /// <summary>The matrix has been steady long enough for a merge.</summary>
     Settle,
 

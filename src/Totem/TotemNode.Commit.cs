@@ -38,7 +38,7 @@ public sealed partial class TotemNode
         ForwardCommit(now, effects);
     }
 
-    private static readonly TotemTimer[] GatherTimers = [TotemTimer.Join, TotemTimer.Consensus, TotemTimer.Patience];
+    private static readonly TotemTimer[] GatherTimers = [TotemTimer.Join, TotemTimer.Consensus];
 
     private void ForwardCommit(Instant now, ITotemEffects effects)
     {

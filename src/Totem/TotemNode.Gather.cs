@@ -14,7 +14,7 @@ public sealed partial class TotemNode
     private NodeSet _row;
     private NodeSet _proposal;
     private Instant _startedAt;
-    private Instant _gatherSince;
+    private Instant _proposedSince;
     private int _consensusExpiries;
 
     /// <summary>What a peer said in this gather.</summary>
@@ -42,7 +42,6 @@ public sealed partial class TotemNode
     {
         Counters.Gathers++;
         _isMerging = reason == GatherReason.Merge;
-        _gatherSince = now;
         effects.Fact(new TotemFact.Gathering(reason, cause is { } position ? _nodes[position] : null, _ring, now - _lastTokenAt));
         StopHolding();
         foreach (var timer in TokenTimers) _timers.Cancel(timer);
@@ -54,18 +53,13 @@ public sealed partial class TotemNode
         _consensusExpiries = 0;
         Array.Clear(_joins);
         _join.ClearRows();
-        foreach (var peer in _peers) peer.IsUnwilling = false;
         _proposal = NodeSet.Empty;
         _timers.Arm(TotemTimer.Consensus, now + _options.Consensus);
-        _timers.Arm(TotemTimer.Patience, now + Patience);
         if (reason is GatherReason.TokenLost or GatherReason.CommitLost or GatherReason.RecoveryLost) effects.Suspect();
     }
 
     private static readonly TotemTimer[] TokenTimers =
         [TotemTimer.TokenLoss, TotemTimer.TokenRetransmit, TotemTimer.HoldCancel, TotemTimer.Settle, TotemTimer.Announce];
-
-    /// <summary>So long a node of another ring may take to answer a Join.</summary>
-    private TimeSpan Patience => _options.Join * 5 < _options.Consensus / 2 ? _options.Join * 5 : _options.Consensus / 2;
 
     /// <summary>Until then a starting node waits for every configured node before it settles for fewer.</summary>
     private TimeSpan StartGrace => _options.LinkDown;
@@ -78,7 +72,6 @@ public sealed partial class TotemNode
             return;
         }
 
-        _peers[peer].IsUnwilling = false;
         SawRingSequence(_received.RingSequenceMax, effects);
         switch (State)
         {
@@ -150,8 +143,13 @@ public sealed partial class TotemNode
         _join.SetRow(_self, new HearingRow(_boot, _rowVersion, _row));
         FillMatrix();
         var proposal = _cliques.Of(_self, Candidates(), _matrix);
-        isNews |= proposal != _proposal;
-        _proposal = proposal;
+        if (proposal != _proposal)
+        {
+            _proposal = proposal;
+            _proposedSince = now;
+            isNews = true;
+        }
+
         if (isNews) SendJoin(now, effects);
         CheckConsensus(now, effects);
     }
@@ -163,18 +161,20 @@ public sealed partial class TotemNode
         for (var i = 0; i < _peers.Length; i++)
         {
             var peer = _peers[i];
-            if (i != _self && peer.IsReachable && !peer.HasLeft && !peer.IsUnwilling && peer.HeldUntil <= now) row = row.With(i);
+            if (i != _self && peer.IsReachable && !peer.HasLeft && peer.HeldUntil <= now) row = row.With(i);
         }
 
         return row;
     }
 
+    /// <summary>Who gathers: this node, whoever sent a Join, and the members of its ring that have not gone into another one.</summary>
+    /// <remarks>A node of another ring that says nothing may have its reasons; cliques of such nodes must not decide who is left out here.</remarks>
     private NodeSet Candidates()
     {
-        var candidates = _row;
-        foreach (var origin in _join.Rows)
+        var candidates = NodeSet.Of(_self) | _join.Rows;
+        foreach (var member in _members & _row)
         {
-            candidates = candidates.With(origin) | _join.Row(origin).Hears;
+            if (_peers[member].Ring.Sequence <= _ring.Sequence) candidates = candidates.With(member);
         }
 
         return candidates;
@@ -193,12 +193,12 @@ public sealed partial class TotemNode
         }
     }
 
-    /// <summary>By its Join, else by its heartbeats; a node that has said nothing is believed to hear this one if it is heard, and the others of its ring.</summary>
+    /// <summary>By its Join, else by its heartbeats; a member of this ring that has said nothing is believed to hear the others of it.</summary>
     private bool GatherHears(int who, int whom)
     {
         if (_join.Rows.Contains(who)) return _join.Row(who).Hears.Contains(whom);
         if (whom == _self) return true;
-        return _peers[who].IsReachable && _peers[who].Hears is { } hears ? hears.Contains(whom) : _join.Rows.Contains(whom) || _peers[whom].Hears is not null || RingOf(who).Contains(whom);
+        return _peers[who].IsReachable && _peers[who].Hears is { } hears ? hears.Contains(whom) : RingOf(who).Contains(whom);
     }
 
     private void SendJoin(Instant now, ITotemEffects effects)
@@ -261,8 +261,8 @@ public sealed partial class TotemNode
 
     private bool MayFormNow(Instant now)
     {
-        // A merge that would end where it began waits for those it was begun for.
-        if (_isMerging && _members.Contains(_proposal) && now < _gatherSince + Patience) return false;
+        // A node that this one hears both ways may be about to send its Join, or rows are about to change: leaving it out must look right for a while.
+        if (!(HeardBothWays() - _proposal).IsEmpty && now < _proposedSince + ExclusionDelay) return false;
         if (_ring != RingId.None || _proposal == _nodes.All || now - _startedAt >= StartGrace) return true;
         foreach (var member in _proposal)
         {
@@ -270,6 +270,27 @@ public sealed partial class TotemNode
         }
 
         return false;
+    }
+
+    private NodeSet HeardBothWays()
+    {
+        var set = NodeSet.Empty;
+        foreach (var position in _row)
+        {
+            if (position != _self && GatherHears(position, _self)) set = set.With(position);
+        }
+
+        return set;
+    }
+
+    private TimeSpan ExclusionDelay => _options.Join * 3;
+
+    /// <summary>A node that announces a ring gathers no more: what it said in this gather is void.</summary>
+    private void ForgetJoin(Instant now, int peer, ITotemEffects effects)
+    {
+        _joins[peer] = default;
+        _join.RemoveRow(peer);
+        Propose(now, false, effects);
     }
 
     /// <summary>Who said nothing is left out at once; who talks but does not agree, at the third time.</summary>
@@ -295,16 +316,4 @@ public sealed partial class TotemNode
     }
 
     private const int ConsensusPatience = 3;
-
-    private void OnPatienceTimer(Instant now, ITotemEffects effects)
-    {
-        if (State != TotemState.Gather) return;
-        foreach (var member in _proposal)
-        {
-            if (member != _self && !_joins[member].IsKnown && !_members.Contains(member)) _peers[member].IsUnwilling = true;
-        }
-
-        Propose(now, false, effects);
-        _timers.Arm(TotemTimer.Patience, now + Patience);
-    }
 }

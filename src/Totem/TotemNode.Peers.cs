@@ -169,6 +169,7 @@ public sealed partial class TotemNode
         if (peer.Ring.Sequence > ring.Sequence) return;
         (peer.Ring, peer.RingMembers, peer.IsGathering, peer.HoldsOutSelf) = (ring, members, false, heldOut.Contains(_self));
         SawRingSequence(ring.Sequence, effects);
+        if (State == TotemState.Gather) ForgetJoin(now, position, effects);
         if (State != TotemState.Operational) return;
 
         // A member of this ring that is in a later one has left this ring without a word that arrived.
@@ -241,7 +242,7 @@ public sealed partial class TotemNode
         _mergeBackoff = _mergeBackoff == TimeSpan.Zero ? MergeBackoffMin : _mergeBackoff * 2 < MergeBackoffMax ? _mergeBackoff * 2 : MergeBackoffMax;
         foreach (var peer in _peers)
         {
-            if (peer.IsGathering) peer.RebuffedUntil = now + _mergeBackoff;
+            if (peer.IsGathering) peer.RebuffedUntil = now + MergeBackoffMin;
         }
     }
 

@@ -127,7 +127,6 @@ public sealed partial class TotemNode
         if (_timers.TryTake(TotemTimer.HoldCancel, now)) AskForToken(now, effects);
         if (_timers.TryTake(TotemTimer.Join, now)) OnJoinTimer(now, effects);
         if (_timers.TryTake(TotemTimer.Consensus, now)) OnConsensusTimer(now, effects);
-        if (_timers.TryTake(TotemTimer.Patience, now)) OnPatienceTimer(now, effects);
         if (_timers.TryTake(TotemTimer.HoldDown, now)) OnHoldDownTimer(now, effects);
         if (_timers.TryTake(TotemTimer.Settle, now)) OnSettleTimer(now, effects);
         if (_timers.TryTake(TotemTimer.Announce, now)) OnAnnounceTimer(now, effects);
