@@ -122,7 +122,7 @@ public sealed partial class TotemNode
     /// <summary>Back again, filled: everybody's state is known.</summary>
     private void OnCommitWhileCommitting(Instant now, ITotemEffects effects)
     {
-        if (_receivedCommit.Ring != _commit.Ring || !_receivedCommit.IsFilled) return;
+        if (_receivedCommit.Ring != _commit.Ring || _receivedCommit.Members != _commit.Members || !_receivedCommit.IsFilled) return;
         CopyCommit(_receivedCommit);
         _commit.Visits++;
         EnterRecovery(now, effects);

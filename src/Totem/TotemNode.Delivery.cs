@@ -15,10 +15,24 @@ public sealed partial class TotemNode
             return;
         }
 
+        if (packet.Length > FrameBytesMax + (frame.IsEncapsulated ? DataFrame.HeaderBytes : 0))
+        {
+            Malformed(peer, "frame too large to be carried through a recovery", effects);
+            return;
+        }
+
+        // This node has all it ever sent: what comes in its name is a copy, or forged.
+        if (sender == _self)
+        {
+            Counters.FramesDuplicate++;
+            return;
+        }
+
         var ring = frame.Ring;
         if (ring == _ring && State is TotemState.Operational or TotemState.Gather)
         {
-            if (!_members.Contains(sender) || !Store(_window, frame)) return;
+            if (IsNumberedWithoutToken(peer, frame.Seq, effects)) return;
+            if (!_members.Contains(peer) || !_members.Contains(sender) || !Store(_window, frame)) return;
             if (State != TotemState.Operational) return;
             NoteProgress(frame.Seq);
             DeliverReady(effects);
@@ -26,8 +40,9 @@ public sealed partial class TotemNode
         }
 
         // The ring to come numbers its frames from the first token on; what other members already order there is kept until this node installs it.
-        if (State == TotemState.Recovery && ring == _commit.Ring && _commit.Members.Contains(sender))
+        if (State == TotemState.Recovery && ring == _commit.Ring && _commit.Members.Contains(peer) && _commit.Members.Contains(sender))
         {
+            if (IsNumberedWithoutToken(peer, frame.Seq, effects)) return;
             if (!Store(_forming, frame)) return;
             NoteProgress(frame.Seq);
             if (frame.IsEncapsulated) TakeRecovered(frame);
@@ -35,6 +50,15 @@ public sealed partial class TotemNode
         }
 
         Counters.FramesForeign++;
+    }
+
+    /// <summary>While the token is here, or does not exist yet, nobody else can have given a number beyond it.</summary>
+    private bool IsNumberedWithoutToken(int peer, Seq seq, ITotemEffects effects)
+    {
+        var isBeforeFirst = State == TotemState.Recovery && _commit.Members.First == _self && !_hasOriginatedToken;
+        if (!isBeforeFirst && (!_isHolding || seq <= _token.Seq)) return false;
+        Malformed(peer, "frame numbered without the token", effects);
+        return true;
     }
 
     private bool Store(MessageWindow window, in DataFrame frame)

@@ -43,6 +43,7 @@ public sealed partial class TotemNode
         Counters.Gathers++;
         _isMerging = reason == GatherReason.Merge;
         effects.Fact(new TotemFact.Gathering(reason, cause is { } position ? _nodes[position] : null, _ring, now - _lastTokenAt));
+        HoldOutWhoDoesNotReceive(now, effects);
         StopHolding();
         foreach (var timer in TokenTimers) _timers.Cancel(timer);
         _forming.Clear();
@@ -233,7 +234,8 @@ public sealed partial class TotemNode
 
     private void CheckConsensus(Instant now, ITotemEffects effects)
     {
-        if (_isLeaving || !MayFormNow(now)) return;
+        // A leaving node still forms the ring that orders what it accepted, but not one for itself alone.
+        if (HasSaidGoodbye || (_isLeaving && _proposal.Count == 1) || !MayFormNow(now)) return;
         foreach (var member in _proposal)
         {
             if (member != _self && !Agrees(member)) return;

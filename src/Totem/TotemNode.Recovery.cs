@@ -21,6 +21,7 @@ public sealed partial class TotemNode
         ChangeState(TotemState.Recovery, effects);
         _timers.Arm(TotemTimer.TokenLoss, now + _options.Token);
         _quietVisits = 0;
+        _stuckSince = default;
         _installSeq = Seq.None;
         _flow.Reset();
         _companions = Companions();
@@ -59,6 +60,8 @@ public sealed partial class TotemNode
         // and takes back what it sees resent (deviation D10).
         var bestAru = _commit.State(best).Aru;
         var first = best == _self ? low.Next : bestAru.Next;
+        if (first <= _window.Released) first = _window.Released.Next;
+        if (high > _window.High) high = _window.High;
         for (var seq = first; seq <= high; seq = seq.Next)
         {
             if (_window.Contains(seq)) _recoveryQueue.Add(seq.Value);
@@ -75,7 +78,7 @@ public sealed partial class TotemNode
         if (!_nodes.TryPosition(inner.Sender, out var sender) || !_members.Contains(sender)) return;
 
         // Kept even if this recovery fails: the next one starts from here.
-        _window.TryAdd(inner.Seq, inner.Bytes);
+        if (sender != _self) _window.TryAdd(inner.Seq, inner.Bytes);
         _recoveryQueue.Remove(inner.Seq.Value);
     }
 
@@ -98,7 +101,7 @@ public sealed partial class TotemNode
     private int ResendOldRing(int allowance, ITotemEffects effects)
     {
         var sent = 0;
-        while (sent < allowance && _recoveryQueue.Count > 0 && _forming.Fits(_token.Seq.Next))
+        while (sent < allowance && _recoveryQueue.Count > 0 && Seq.Distance(_token.Aru, _token.Seq) < (ulong)_options.WindowFrames / 4)
         {
             var seq = new Seq(_recoveryQueue.Min);
             _recoveryQueue.Remove(seq.Value);
@@ -115,6 +118,13 @@ public sealed partial class TotemNode
         }
 
         return sent;
+    }
+
+    /// <summary>Carriers of old-ring frames have done their work on arrival: they make room, so that a recovery may be longer than one window.</summary>
+    private void PassOverRecovered()
+    {
+        while (_forming.Delivered < _forming.Aru && DataFrame.Trusted(_forming[_forming.Delivered.Next]).IsEncapsulated)
+            _forming.MarkDelivered(_forming.Delivered.Next);
     }
 
     private NodeSet OwedByCompanions()

@@ -49,9 +49,23 @@ public sealed partial class TotemNode
             return;
         }
 
+        if (peer != Predecessor(TokenMembers) || !IsMemberOrNobody(_incoming.AruNode) || !IsMemberOrNobody(_incoming.RecoveringNode))
+        {
+            Malformed(peer, "token not of the predecessor, or naming strangers", effects);
+            return;
+        }
+
         if (Seq.Distance(TokenWindow.Released, _incoming.Seq) > (ulong)_options.WindowFrames)
         {
             Malformed(peer, "token beyond the window", effects);
+            return;
+        }
+
+        if (_incoming.Seq < TokenWindow.High)
+        {
+            // Somebody numbered frames without the token: no number on this ring is safe to give.
+            Malformed(peer, "token behind the frames", effects);
+            EnterGather(now, GatherReason.NewInformation, peer, effects);
             return;
         }
 
@@ -65,11 +79,14 @@ public sealed partial class TotemNode
         Visit(now, effects);
     }
 
+    private bool IsMemberOrNobody(NodeId node) => node == default || (_nodes.TryPosition(node, out var position) && TokenMembers.Contains(position));
+
     /// <summary>One visit: serve, ask, recover, send, settle aru, pass on or hold, deliver.</summary>
     private void Visit(Instant now, ITotemEffects effects)
     {
         var stable = _token.Aru < _previousAru ? _token.Aru : _previousAru;
         _requestLimit = _options.PostTokenBytes > 0 ? _previousSeq : _token.Seq;
+        if (State == TotemState.Recovery) PassOverRecovered();
         TokenWindow.Release(stable);
         if (LeavesOutWhoDoesNotReceive(now, effects)) return;
 
@@ -454,8 +471,7 @@ public sealed partial class TotemNode
     /// <summary>The group decides: a member that does not receive what the others have for too long is left out (deviation D9).</summary>
     private bool LeavesOutWhoDoesNotReceive(Instant now, ITotemEffects effects)
     {
-        var isStuck = State == TotemState.Operational && _token.AruNode != default && _token.Aru == _stuckAru;
-        if (!isStuck || _stuckSince == default)
+        if (_token.AruNode == default || _token.Aru != _stuckAru || _stuckSince == default)
         {
             _stuckAru = _token.Aru;
             _stuckSince = now;
@@ -463,12 +479,19 @@ public sealed partial class TotemNode
         }
 
         if (now - _stuckSince < FailToReceive || _token.AruNode == _options.Self) return false;
-        if (!_nodes.TryPosition(_token.AruNode, out var peer) || !_members.Contains(peer)) return false;
-        _stuckSince = default;
-        effects.Fact(new TotemFact.FailedToReceive(_token.AruNode, _token.Aru));
-        HoldOut(now, peer, _peers[peer].HoldDown.Failed(now), effects);
-        EnterGather(now, GatherReason.FailedToReceive, peer, effects);
+        EnterGather(now, GatherReason.FailedToReceive, _nodes.Position(_token.AruNode), effects);
         return true;
+    }
+
+    /// <summary>Whoever begins to gather, every member that saw aru stand still keeps the same node out: else the rule for cliques could leave out a witness.</summary>
+    private void HoldOutWhoDoesNotReceive(Instant now, ITotemEffects effects)
+    {
+        var (since, node) = (_stuckSince, _token.AruNode);
+        _stuckSince = default;
+        if (State is not (TotemState.Operational or TotemState.Recovery) || since == default || _lastTokenAt - since < FailToReceive - _options.Token) return;
+        if (node == default || node == _options.Self || !_nodes.TryPosition(node, out var peer)) return;
+        effects.Fact(new TotemFact.FailedToReceive(node, _token.Aru));
+        HoldOut(now, peer, _peers[peer].HoldDown.Failed(now), effects);
     }
 
     private TimeSpan FailToReceive => _options.Token * 3;
