@@ -155,6 +155,30 @@ public sealed class ReviewTests
         Assert.True(ring.RunUntil(() => ring.Nodes.All(node => node.Views.Count >= 3 && node.Core.State == TotemState.Operational), Second * 3));
     }
 
+    [Fact]
+    public void With_a_post_token_window_lost_tails_and_a_crash_leave_all_survivors_with_the_same_messages()
+    {
+        for (var seed = 0; seed < 20; seed++)
+        {
+            var random = new Random(seed);
+            var ring = OrderingTests.Formed(4, options => options with { PostTokenBytes = 4096 });
+            ring.Drop = (_, _, _) => random.NextDouble() < 0.1;
+            for (var i = 0; i < 60; i++)
+            {
+                foreach (var node in ring.Nodes) node.Submit(new byte[random.Next(3000)], i % 4 == 0 ? DeliveryLevel.Safe : DeliveryLevel.Agreed);
+                ring.Run(TimeSpan.FromMicroseconds(random.Next(500)));
+            }
+
+            ring.Crash(4);
+            ring.Run(Second * 8);
+
+            var survivors = ring.Nodes.Take(3).ToList();
+            Assert.All(survivors, node => Assert.Equal(3, node.Core.View!.Members.Count));
+            Assert.Single(survivors.Select(node => node.Texts).Distinct());
+            Assert.All(survivors, node => Assert.Equal(60, node.Messages.Count(m => m.Delivery.Sender == ring.Table[node.Position])));
+        }
+    }
+
     private static byte[] Frame(TestRing ring, NodeId sender, Seq seq, ulong counter, int body = 12)
     {
         var frame = new byte[DataFrame.HeaderBytes + body];
