@@ -14,6 +14,12 @@ internal sealed class Peer
     /// <summary>This boot said it leaves.</summary>
     public bool HasLeft { get; set; }
 
+    /// <summary>Left out of the ring being gathered because it said nothing; its first word changes that.</summary>
+    public bool IsSilent { get; set; }
+
+    /// <summary>Left out of the ring being gathered whatever it says: it never agreed, or does not receive.</summary>
+    public bool IsFailed { get; set; }
+
     /// <summary>It sent a Join and is not known to have installed a ring since.</summary>
     public bool IsGathering { get; set; }
 
@@ -45,7 +51,7 @@ internal sealed class Peer
     public void Renew(ulong boot)
     {
         Boot = boot;
-        HasLeft = IsGathering = IsReachable = HoldsOutSelf = false;
+        HasLeft = IsSilent = IsFailed = IsGathering = IsReachable = HoldsOutSelf = false;
         Hears = null;
         Ring = RingId.None;
         RingMembers = NodeSet.Empty;
@@ -82,8 +88,8 @@ internal sealed class HoldDown
         return _strikes <= Tolerated ? TimeSpan.Zero : Grow();
     }
 
-    /// <summary>The node did not take part although its links are up: kept out at once, for longer each time.</summary>
-    public TimeSpan Failed(Instant now)
+    /// <summary>The node cannot receive although its links are up: kept out at once, for longer each time.</summary>
+    public TimeSpan Deaf(Instant now)
     {
         if (now - _last > Memory + _current) Reset();
         _strikes = Tolerated + 1;

@@ -56,7 +56,7 @@ public sealed partial class TotemNode
         _join.ClearRows();
         _proposal = NodeSet.Empty;
         _timers.Arm(TotemTimer.Consensus, now + _options.Consensus);
-        if (reason is GatherReason.TokenLost or GatherReason.CommitLost or GatherReason.RecoveryLost) effects.Suspect();
+        if (reason is GatherReason.TokenLost or GatherReason.MemberLost or GatherReason.CommitLost or GatherReason.RecoveryLost) effects.Suspect();
     }
 
     private static readonly TotemTimer[] TokenTimers =
@@ -109,6 +109,7 @@ public sealed partial class TotemNode
     private void TakeJoin(Instant now, int peer, ITotemEffects effects)
     {
         _peers[peer].IsGathering = true;
+        _peers[peer].IsSilent = false;
         _joins[peer] = new JoinState { IsKnown = true, Epoch = _received.Epoch, Proposal = _received.Proposal };
         var isNews = false;
         foreach (var origin in _received.Rows)
@@ -162,7 +163,7 @@ public sealed partial class TotemNode
         for (var i = 0; i < _peers.Length; i++)
         {
             var peer = _peers[i];
-            if (i != _self && peer.IsReachable && !peer.HasLeft && peer.HeldUntil <= now) row = row.With(i);
+            if (i != _self && peer.IsReachable && !peer.HasLeft && !peer.IsSilent && !peer.IsFailed && !IsHeldOut(now, i)) row = row.With(i);
         }
 
         return row;
@@ -307,11 +308,12 @@ public sealed partial class TotemNode
             if (member == _self || Agrees(member)) continue;
             all = false;
             if (_joins[member].IsKnown && _consensusExpiries < ConsensusPatience) continue;
-            HoldOut(now, member, _peers[member].HoldDown.Failed(now), effects);
+            if (_joins[member].IsKnown) _peers[member].IsFailed = true;
+            else _peers[member].IsSilent = true;
         }
 
         // All agree, but the representative has sent no commit token.
-        if (all && _proposal.First != _self && _consensusExpiries >= 2) HoldOut(now, _proposal.First, _peers[_proposal.First].HoldDown.Failed(now), effects);
+        if (all && _proposal.First != _self && _consensusExpiries >= 2) _peers[_proposal.First].IsFailed = true;
         _timers.Arm(TotemTimer.Consensus, now + _options.Consensus);
         effects.Fact(new TotemFact.Gathering(GatherReason.ConsensusTimeout, null, _ring, now - _lastTokenAt));
         Propose(now, true, effects);

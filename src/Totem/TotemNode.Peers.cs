@@ -104,12 +104,16 @@ public sealed partial class TotemNode
 
     private NodeSet _heldOut;
 
+    /// <summary>A hold-down is about letting a node in: a member stays one. What one member holds out, all do, or they would part over it.</summary>
+    private bool IsHeldOut(Instant now, int position) =>
+        !_members.Contains(position) && (_peers[position].HeldUntil > now || _heldOut.Contains(position));
+
     private NodeSet HeldOutNow(Instant now)
     {
         var set = NodeSet.Empty;
         for (var i = 0; i < _peers.Length; i++)
         {
-            if (_peers[i].HeldUntil > now) set = set.With(i);
+            if (_peers[i].HeldUntil > now && !_members.Contains(i)) set = set.With(i);
         }
 
         return set;
@@ -136,8 +140,11 @@ public sealed partial class TotemNode
     }
 
     /// <summary>A new ring: whose membership ended, and was it a short one?</summary>
+    /// <remarks>Only the larger part of the old ring counts, and only nodes whose links failed: who lost all the others is the one that flaps, and a
+    /// membership that a merge ended says nothing about its links.</remarks>
     private void NoteMemberships(Instant now, ITotemEffects effects)
     {
+        var isLargerPart = 2 * (_members & _commit.Members).Count > _members.Count;
         for (var i = 0; i < _peers.Length; i++)
         {
             var peer = _peers[i];
@@ -148,7 +155,7 @@ public sealed partial class TotemNode
             var lasted = now - peer.MemberSince;
             peer.MemberSince = Instant.Never;
             if (lasted >= HoldDown.Forgiven) peer.HoldDown.Reset();
-            else if (lasted < HoldDown.ShortMembership && !peer.HasLeft && peer.HeldUntil <= now) HoldOut(now, i, peer.HoldDown.Strike(now), effects);
+            else if (lasted < HoldDown.ShortMembership && isLargerPart && !peer.IsReachable && !peer.HasLeft) HoldOut(now, i, peer.HoldDown.Strike(now), effects);
         }
     }
 
@@ -286,7 +293,7 @@ public sealed partial class TotemNode
     private bool IsCandidate(Instant now, int position)
     {
         var peer = _peers[position];
-        return position != _self && peer.IsReachable && !peer.HasLeft && !peer.HoldsOutSelf && peer.HeldUntil <= now && !_heldOut.Contains(position);
+        return position != _self && peer.IsReachable && !peer.HasLeft && !peer.HoldsOutSelf && !IsHeldOut(now, position);
     }
 
     private NodeSet RingOf(int position)

@@ -222,6 +222,7 @@ public sealed partial class TotemNode
         _heldOut = IsAlone ? NodeSet.Empty : HeldOutByMembers();
         _lastOwnSeq = Seq.None;
         _stuckSince = default;
+        foreach (var peer in _peers) peer.IsSilent = peer.IsFailed = false;
         foreach (var timer in GatherTimers) _timers.Cancel(timer);
         ChangeState(TotemState.Operational, effects);
     }

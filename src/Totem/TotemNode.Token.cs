@@ -491,7 +491,8 @@ public sealed partial class TotemNode
         if (State is not (TotemState.Operational or TotemState.Recovery) || since == default || _lastTokenAt - since < FailToReceive - _options.Token) return;
         if (node == default || node == _options.Self || !_nodes.TryPosition(node, out var peer)) return;
         effects.Fact(new TotemFact.FailedToReceive(node, _token.Aru));
-        HoldOut(now, peer, _peers[peer].HoldDown.Failed(now), effects);
+        _peers[peer].IsFailed = true;
+        HoldOut(now, peer, _peers[peer].HoldDown.Deaf(now), effects);
     }
 
     private TimeSpan FailToReceive => _options.Token * 3;
