@@ -9,7 +9,8 @@
 set -uo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" || exit 74
 
-stages=(packages restore build format launchers tests)
+stages=(packages restore build format launchers tests campaign)
+campaign_seeds=2300                   # of five nodes, at least 50 simulated hours
 hang_limit=6min                       # a test project that says nothing for so long is stopped and has failed
 results=$PWD/.build/test-results
 
@@ -97,6 +98,20 @@ stage_tests() {
     done
     echo "$passed_sum passed, $failed_sum failed, $skipped_sum skipped"
     ((failed_sum == 0))
+}
+
+# Fresh seeds in each run; a failing one prints the command that replays it. The campaign counts as one test.
+stage_campaign() {
+    local seeds=$campaign_seeds base
+    base=$(date +%s)
+    [[ $depth == deep ]] && seeds=10000
+    echo "simulator: $seeds seeds from base $base"
+    if dotnet tests/Simulation/bin/Release/net10.0/Membership.Simulation.dll --seeds "$seeds" --base "$base" --jobs "$(nproc)"; then
+        echo "1 passed, 0 failed, 0 skipped"
+    else
+        echo "0 passed, 1 failed, 0 skipped"
+        return 1
+    fi
 }
 
 passed=0 failed=0 skipped=0 started=$SECONDS
