@@ -108,13 +108,15 @@ public sealed partial class TotemNode
 
     private void TakeJoin(Instant now, int peer, ITotemEffects effects)
     {
+        // A copy that was overtaken (over a slower link) must not bring back what its sender no longer proposes.
+        if (_joins[peer].IsKnown && _received.Epoch < _joins[peer].Epoch) return;
         _peers[peer].IsGathering = true;
         _peers[peer].IsSilent = false;
         _joins[peer] = new JoinState { IsKnown = true, Epoch = _received.Epoch, Proposal = _received.Proposal };
         var isNews = false;
         foreach (var origin in _received.Rows)
         {
-            if (origin == _self || !IsNewer(origin, _received.Row(origin))) continue;
+            if (origin == _self || !IsNewer(origin, _received.Row(origin), origin == peer)) continue;
             _join.SetRow(origin, _received.Row(origin));
 
             // Who is in the proposal is heard by all of it; a row from outside may be known to nobody else: pass it on.
@@ -124,10 +126,13 @@ public sealed partial class TotemNode
         Propose(now, isNews, effects);
     }
 
-    private bool IsNewer(int origin, HearingRow row)
+    /// <summary>The newest row of a boot counts. Of two boots of a node that is not heard here, the one known first stays unless the node itself says
+    /// otherwise: two peers that know different ones would tell each other for ever.</summary>
+    private bool IsNewer(int origin, HearingRow row, bool isFirstHand)
     {
         if (_peers[origin].Boot != 0 && _peers[origin].IsReachable && row.Boot != _peers[origin].Boot) return false;
-        return !_join.Rows.Contains(origin) || _join.Row(origin).Boot != row.Boot || row.Version > _join.Row(origin).Version;
+        if (!_join.Rows.Contains(origin)) return true;
+        return _join.Row(origin).Boot == row.Boot ? row.Version > _join.Row(origin).Version : isFirstHand;
     }
 
     /// <summary>Computes the proposal anew; tells the others when it, or this node's row, changed; goes on when all agree.</summary>

@@ -20,6 +20,7 @@ public sealed partial class TotemNode
     private Seq _previousSeq;
     private Seq _requestLimit;
     private Instant _lastTokenAt;
+    private bool _hasAsked;
     private bool _wasBusy;
     private TimeSpan _rotation;
     private TimeSpan _retransmitAfter;
@@ -74,6 +75,7 @@ public sealed partial class TotemNode
         _tokenSeq = _token.TokenSeq;
         _timers.Cancel(TotemTimer.TokenRetransmit);
         _timers.Cancel(TotemTimer.HoldCancel);
+        _hasAsked = false;
         _timers.Arm(TotemTimer.TokenLoss, now + _options.Token);
         MeasureRotation(now);
         Visit(now, effects);
@@ -410,20 +412,28 @@ public sealed partial class TotemNode
     private static readonly TimeSpan AskMin = TimeSpan.FromMicroseconds(300);
     private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(10);
 
+    /// <summary>Asks the holder; when that did not help, everybody: the token may have been lost on its way to it.</summary>
     private void AskForToken(Instant now, ITotemEffects effects)
     {
         if (State != TotemState.Operational || _isHolding || _queue.IsEmpty || IsAlone) return;
-        if (_nodes.TryPosition(_token.LastSender, out var holder) && _members.Contains(holder) && holder != _self)
-        {
-            Span<byte> packet = stackalloc byte[32];
-            var writer = new PacketWriter(packet);
-            writer.Byte((byte)PacketKind.HoldCancel);
-            writer.Ring(_ring);
-            effects.SendTo(holder, packet[..writer.Length]);
-            effects.Flush();
-        }
-
+        Span<byte> packet = stackalloc byte[32];
+        var writer = new PacketWriter(packet);
+        writer.Byte((byte)PacketKind.HoldCancel);
+        writer.Ring(_ring);
+        var isHolderKnown = _nodes.TryPosition(_token.LastSender, out var holder) && _members.Contains(holder) && holder != _self;
+        if (isHolderKnown && !_hasAsked) effects.SendTo(holder, packet[..writer.Length]);
+        else effects.Send(_members, packet[..writer.Length]);
+        if (_hasAsked) RepeatToken(now);
+        effects.Flush();
+        _hasAsked = true;
         _timers.Arm(TotemTimer.HoldCancel, now + AskAgain);
+    }
+
+    /// <summary>A token sent from here may be lost: do not wait as long as an idle ring allows.</summary>
+    private void RepeatToken(Instant now)
+    {
+        if (_timers.IsArmed(TotemTimer.TokenRetransmit) && _timers.Due(TotemTimer.TokenRetransmit) > now + RetransmitStart)
+            _timers.Arm(TotemTimer.TokenRetransmit, now);
     }
 
     private void OnHoldCancel(Instant now, int peer, ReadOnlySpan<byte> packet, ITotemEffects effects)
@@ -436,7 +446,13 @@ public sealed partial class TotemNode
             return;
         }
 
-        if (ring != _ring || !_isHolding) return;
+        if (ring != _ring || State != TotemState.Operational) return;
+        if (!_isHolding)
+        {
+            RepeatToken(now);
+            return;
+        }
+
         _token.IdleRotations = 0;
         ReleaseHeld(now, effects);
     }

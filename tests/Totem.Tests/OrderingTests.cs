@@ -92,6 +92,21 @@ public sealed class OrderingTests
         Assert.All(ring.Nodes, node => Assert.Equal("now", node.Texts));
     }
 
+    [Fact]
+    public void A_message_on_an_idle_ring_does_not_wait_for_a_token_that_was_lost()
+    {
+        var ring = Formed(5);
+        ring.Run(Second);
+        var lost = false;
+        ring.Drop = (from, _, packet) => !lost && (lost = from == 3 && packet[0] == (byte)PacketKind.Token);
+        Assert.True(ring.RunUntil(() => lost, Second));
+        ring[4].Submit("now");
+
+        ring.Run(TimeSpan.FromMilliseconds(40));
+
+        Assert.All(ring.Nodes, node => Assert.Equal("now", node.Texts));
+    }
+
     internal static TestRing Formed(int nodes, Func<TotemOptions, TotemOptions>? configure = null)
     {
         var ring = new TestRing(nodes, configure);
