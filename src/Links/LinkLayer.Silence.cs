@@ -135,6 +135,9 @@ public sealed partial class LinkLayer
             if (since < silence) silence = since;
         }
         SendSuspicion(now, suspect.Set, _reachable.Without(_self) - suspect.Set, silence, effects);
+
+        // It may be this node that is cut off: then nobody hears what it tells, and the quiet ones must be asked from here.
+        if (silence != TimeSpan.MaxValue) ProbeQuietPeers(now, Later(now + -silence, _evidenceFrom));
     }
 
     private void SendSuspicion(Instant now, NodeSet suspects, NodeSet listeners, TimeSpan silence, ILinkEffects effects)

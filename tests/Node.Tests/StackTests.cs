@@ -70,6 +70,32 @@ public sealed class StackTests
     }
 
     [Fact]
+    public void A_node_that_loses_all_links_is_alone_within_a_second_and_back_within_a_second_and_a_half()
+    {
+        for (var cut = 0; cut < 5; cut++)
+        {
+            var cluster = Formed(5);
+            cluster.Run(Second * 7 + TimeSpan.FromMilliseconds(37 * cut));
+            var alone = cluster.Nodes[cut];
+            foreach (var other in cluster.Nodes.Where(node => node != alone))
+            {
+                cluster.Cuts.Add((other.Position, cut));
+                cluster.Cuts.Add((cut, other.Position));
+            }
+
+            var cutAt = cluster.Now;
+            Assert.True(cluster.RunUntil(() => cluster.Nodes.All(node => node.Core.View!.Members.Count == (node == alone ? 1 : 4)), Second * 5));
+            var apart = cluster.Now - cutAt;
+            cluster.Run(Second * 3);
+            cluster.Cuts.Clear();
+            var healAt = cluster.Now;
+            Assert.True(cluster.RunUntil(() => cluster.Nodes.All(node => node.Core.View!.Members.Count == 5), Second * 10));
+            var together = cluster.Now - healAt;
+            Assert.True(apart <= Second && together <= Second * 1.5, $"node {cut + 1}: apart after {apart.TotalSeconds:F3} s, together after {together.TotalSeconds:F3} s");
+        }
+    }
+
+    [Fact]
     public void A_one_way_cut_ends_in_one_stable_view()
     {
         var cluster = Formed(3);
