@@ -23,8 +23,11 @@ internal sealed class DaemonProcess : IAsyncDisposable
     /// <summary>A leave that takes longer is given up.</summary>
     private static readonly TimeSpan LeaveMax = TimeSpan.FromSeconds(5);
 
-    /// <summary>Clients' calls that take longer to end are cut off.</summary>
-    private static readonly TimeSpan ServerStopMax = TimeSpan.FromSeconds(1);
+    /// <summary>After it the ring thread is stopped without leaving; when it takes longer it hangs, and the process ends around it.</summary>
+    private static readonly TimeSpan RingStopMax = TimeSpan.FromSeconds(1);
+
+    /// <summary>Clients' calls that take longer to end after the ring has been left are cut off: the time a client has to read its last receipts.</summary>
+    private static readonly TimeSpan ServerStopMax = TimeSpan.FromSeconds(5);
 
     private readonly CommandLine _line;
     private readonly ILoggerFactory _loggers;
@@ -40,8 +43,10 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private readonly RingLog _ringLog;
     private readonly ServiceManager _manager;
     private readonly Channel<bool> _hangups = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });   // one reload covers every signal before it
+    private readonly CancellationTokenSource _leaving = new();
     private StateDirectory? _state;
     private RingHost? _host;
+    private MembershipApi? _membership;
     private GrpcServer? _server;
 
     private DaemonProcess(CommandLine line, ILoggerFactory loggers, ClusterConfiguration configuration, NodeConfiguration self)
@@ -167,7 +172,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         var protoViews = new ProtoViews(_configuration);
         var report = new StatusReport(new DaemonIdentity(_configuration, _self, boot, _line.AllowFaultInjection), protoViews);
         var status = new StatusSource(cancel => host.QueryAsync(ring => RingSnapshot.Take(ring, _states, _configuration.Nodes.Count), cancel), TimeProvider.System);
-        var membership = new MembershipApi(host, _log, _views, _receipts, status, report, protoViews, _configuration.Ring.MessageBytesMax);
+        _membership = new MembershipApi(host, _log, _views, _receipts, status, report, protoViews, _configuration.Ring.MessageBytesMax, _leaving.Token);
         var settings = new GrpcServerSettings
         {
             SocketPath = _socket,
@@ -181,7 +186,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
                 settings,
                 map =>
                 {
-                    map.MapGrpcService(membership);
+                    map.MapGrpcService(_membership);
                     map.MapGrpcService(new FaultApi(host, _configuration, _line.AllowFaultInjection));
                 },
                 CancellationToken.None);
@@ -206,6 +211,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private async Task<int> StopAsync(string? signal)
     {
         _manager.Stopping();
+        await _leaving.CancelAsync();   // what is taken from here on would be refused anyway
         var from = Stopwatch.GetTimestamp();
         if (signal is not null)
         {
@@ -213,18 +219,36 @@ internal sealed class DaemonProcess : IAsyncDisposable
             Host.Leave();
             await Task.WhenAny(Host.Completion, Task.Delay(LeaveMax, TimeProvider.System));
             if (Host.Completion.IsCompleted) Log.HasLeft(_logger, _self.Name, (long)Stopwatch.GetElapsedTime(from).TotalMilliseconds);
-            else Log.LeaveTooSlow(_logger, _self.Name, (long)LeaveMax.TotalMilliseconds);
+            else
+            {
+                Log.LeaveTooSlow(_logger, _self.Name, (long)LeaveMax.TotalMilliseconds);
+                await Task.WhenAny(Host.DisposeAsync().AsTask(), Task.Delay(RingStopMax, TimeProvider.System));
+            }
         }
         var exit = Host.Completion.IsCompleted ? await Host.Completion : null;
         if (exit is { Code: not 0 }) Log.RingEnded(_logger, _self.Name, exit.Code, exit.Message);
         if (exit is not null)
         {
-            _receipts.FailAll("the daemon stopped before the message was ordered here; other nodes may have it", Host.Clock.Absolute(Host.Clock.Now));
+            _receipts.FailAll(ReceiptTable.Unknown, Host.Clock.Absolute(Host.Clock.Now));
             _log.End();
         }
         using var limit = new CancellationTokenSource(ServerStopMax);
-        await _server!.StopAsync(limit.Token);   // started, or StartAsync had thrown
+        await EndMulticastsAsync(_membership!, limit.Token);   // both made by StartAsync, or it had thrown
+        await _server!.StopAsync(limit.Token);
         return exit?.Code ?? ExitCode.Ok;
+    }
+
+    // Every message that was taken has its receipt by now; a client that reads them slowly gets its time, because the server would reset its stream.
+    private async Task EndMulticastsAsync(MembershipApi membership, CancellationToken limit)
+    {
+        try
+        {
+            await membership.MulticastsEndAsync().WaitAsync(limit);
+        }
+        catch (OperationCanceledException)
+        {
+            Log.ReceiptsNotRead(_logger, _self.Name, membership.MulticastCount, (long)ServerStopMax.TotalMilliseconds);
+        }
     }
 
     private async Task FeedWatchdogAsync(CancellationToken cancellationToken)
@@ -324,6 +348,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         if (_server is not null) await _server.DisposeAsync();
         if (_host is not null) await _host.DisposeAsync();
         _state?.Dispose();
+        _leaving.Dispose();
         _ringLog.Complete();
     }
 }

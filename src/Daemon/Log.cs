@@ -100,6 +100,10 @@ internal static partial class Log
     [LoggerMessage(EventId = 6005, Level = LogLevel.Critical, Message = "node {Node} stops with exit code {Code}: {Why}")]
     public static partial void RingEnded(ILogger logger, string node, int code, string why);
 
+    [LoggerMessage(EventId = 6006, Level = LogLevel.Warning, Message =
+        "node {Node}: {Count} Multicast calls whose clients did not read their receipts within {LimitMs} ms are cut off; the outcome of messages without a receipt is in the order of the other members")]
+    public static partial void ReceiptsNotRead(ILogger logger, string node, int count, long limitMs);
+
     [LoggerMessage(EventId = 6010, Level = LogLevel.Warning, Message = "{Warning}")]
     public static partial void ConfigurationWarning(ILogger logger, string warning);
 

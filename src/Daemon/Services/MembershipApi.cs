@@ -6,7 +6,9 @@ using Proto = Membership.V1;
 namespace Membership.Daemon.Services;
 
 /// <summary>MembershipService of proto/membership/v1/membership.proto: status, views, and the raw ordered ring.</summary>
-/// <remarks>Streams end with UNAVAILABLE when the daemon stops: the server sees to it.</remarks>
+/// <remarks>
+/// Streams end with UNAVAILABLE when the daemon stops: the server sees to it. Multicast streams end by themselves before that, after their last receipt.
+/// </remarks>
 [BindServiceMethod(typeof(MembershipApiBinding), nameof(MembershipApiBinding.BindService))]
 internal sealed class MembershipApi(
     RingHost host,
@@ -16,7 +18,8 @@ internal sealed class MembershipApi(
     StatusSource status,
     StatusReport report,
     ProtoViews protoViews,
-    int messageBytesMax) : Proto.MembershipService.MembershipServiceBase
+    int messageBytesMax,
+    CancellationToken leaving) : Proto.MembershipService.MembershipServiceBase
 {
     /// <summary>Multicast streams open at a time.</summary>
     public const int MulticastStreamsMax = 128;
@@ -24,8 +27,16 @@ internal sealed class MembershipApi(
     /// <summary>Subscribe and WatchViews streams open at a time.</summary>
     public const int WatchStreamsMax = 1024;
 
+    private const string Leaving = "this node is leaving the cluster. Messages without a receipt were not sent: send them through another node.";
+
     private readonly StreamGate _multicasts = new(MulticastStreamsMax, "messages are sent by");
     private readonly StreamGate _watches = new(WatchStreamsMax, "views and messages are watched by");
+
+    /// <summary>Refuses new Multicast calls; ends when those under way have written their last receipt. To be called once <c>leaving</c> has fired and the ring thread has ended.</summary>
+    public Task MulticastsEndAsync() => _multicasts.CloseAsync(Leaving);
+
+    /// <summary>Multicast calls under way.</summary>
+    public int MulticastCount => _multicasts.Count;
 
     /// <inheritdoc/>
     public override async Task<Proto.GetStatusResponse> GetStatus(Proto.GetStatusRequest request, ServerCallContext context)
@@ -90,7 +101,7 @@ internal sealed class MembershipApi(
     public override async Task Multicast(IAsyncStreamReader<Proto.MulticastRequest> requestStream, IServerStreamWriter<Proto.MulticastResponse> responseStream, ServerCallContext context)
     {
         using var open = _multicasts.Enter();
-        using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
+        using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, leaving);
         var window = new ReceiptWindow(receipts, new RingTexts());
         var submitting = SubmitAllAsync(requestStream, window, abandoned.Token);
         try
@@ -128,6 +139,10 @@ internal sealed class MembershipApi(
                 }
             }
         }
+        catch (OperationCanceledException) when (leaving.IsCancellationRequested)
+        {
+            throw Unavailable(Leaving);   // told after the receipts of everything that was taken
+        }
         finally
         {
             window.Complete();
@@ -143,6 +158,11 @@ internal sealed class MembershipApi(
         catch (RingStoppedException stopped)
         {
             window.Refuse(tag, stopped.Message, host.Clock.Absolute(host.Clock.Now));
+        }
+        catch (OperationCanceledException)
+        {
+            window.Refuse(tag, "never ordered: this node is leaving the cluster, and the message was not sent", host.Clock.Absolute(host.Clock.Now));
+            throw;
         }
     }
 

@@ -65,7 +65,7 @@ internal sealed class ReceiptWindow(ReceiptTable table, RingTexts rings) : ISubm
             table.Expect(result.Counter, this, tag);
             return;
         }
-        var why = result.Status == SubmitStatus.TooLarge ? table.TooLarge : "this node is leaving the cluster or has not started: the message was not sent";
+        var why = result.Status == SubmitStatus.TooLarge ? table.TooLarge : "never ordered: this node is leaving the cluster or has not started, and the message was not sent";
         Fail(tag, 0, why, table.Now);
         table.Touch(this);
     }
@@ -156,9 +156,20 @@ internal sealed class RingTexts
     }
 }
 
-/// <summary>Which stream waits for which message of this node: the counter finds it. Ring thread only, but for <see cref="FailAll"/>.</summary>
+/// <summary>Which stream waits for which message of this node: the counter finds it. Ring thread only, but for <see cref="FailAll"/> after its end.</summary>
 internal sealed class ReceiptTable
 {
+    /// <summary>What the sender of a message without a number is told when its node leaves.</summary>
+    public const string NeverOrdered = "never ordered: this node left the cluster first, and no node has the message";
+
+    /// <summary>What the sender of a numbered message is told when its node has left without delivering it.</summary>
+    public const string OrderedElsewhere =
+        "outcome unknown: the message was ordered, and the daemon left before it was delivered here; other members may have delivered it";
+
+    /// <summary>What the senders of accepted messages are told when the ring thread ended in any other way than by leaving.</summary>
+    public const string Unknown =
+        "outcome unknown: the daemon stopped before the message was delivered here; other members may have it. Look for it in the order of another member before it is sent again";
+
     private const int InitialEntries = 4096;
 
     private readonly Dictionary<ulong, (Delivery Delivery, long Time)> _early = [];
@@ -208,7 +219,7 @@ internal sealed class ReceiptTable
     {
         ref var entry = ref _entries[counter % (ulong)_entries.Length];
         if (entry.Window is null || entry.Counter != counter) return;
-        entry.Window.Fail(entry.Tag, counter, "this node left the cluster before the message was ordered: no node has it", time);
+        entry.Window.Fail(entry.Tag, counter, NeverOrdered, time);
         Touch(entry.Window);
         entry = default;
     }
@@ -225,7 +236,10 @@ internal sealed class ReceiptTable
         _early.Clear();   // whoever submitted has been told by now
     }
 
-    /// <summary>Fails whatever still waits. Only after the ring thread has ended.</summary>
+    /// <summary>This node has left. What it never ordered has been reported as failed; what still waits has a place in the order that it will not see.</summary>
+    public void Left(long time) => FailAll(OrderedElsewhere, time);
+
+    /// <summary>Fails whatever still waits. Ring thread, or after the ring thread has ended.</summary>
     public void FailAll(string why, long time)
     {
         foreach (ref var entry in _entries.AsSpan())

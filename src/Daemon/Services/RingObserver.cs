@@ -61,6 +61,7 @@ internal sealed class RingObserver(
     /// <inheritdoc/>
     public void Left(Instant now)
     {
+        receipts.Left(Absolute(now));
         BatchEnd(now);
         log.End();
     }

@@ -3,21 +3,40 @@ using Grpc.Core;
 
 namespace Membership.Daemon.Services;
 
-/// <summary>Counts open streams of one kind and refuses those beyond a limit.</summary>
+/// <summary>Counts open streams of one kind, refuses those beyond a limit, and can be waited for to empty.</summary>
 internal sealed class StreamGate(int max, string what)
 {
+    private readonly TaskCompletionSource _emptied = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _count;
+    private string? _closed;
 
     /// <summary>Streams open now.</summary>
     public int Count => Volatile.Read(ref _count);
 
     /// <summary>Counts one more until the result is disposed.</summary>
-    /// <exception cref="RpcException">RESOURCE_EXHAUSTED: the limit is reached.</exception>
+    /// <exception cref="RpcException">RESOURCE_EXHAUSTED: the limit is reached. UNAVAILABLE: the gate is closed.</exception>
     public IDisposable Enter()
     {
-        if (Interlocked.Increment(ref _count) <= max) return new Entered(this);
-        Interlocked.Decrement(ref _count);
+        var count = Interlocked.Increment(ref _count);
+        var closed = Volatile.Read(ref _closed);
+        if (count <= max && closed is null) return new Entered(this);
+        Leave();
+        if (closed is not null) throw new RpcException(new Status(StatusCode.Unavailable, closed));
         throw new RpcException(new Status(StatusCode.ResourceExhausted, string.Create(CultureInfo.InvariantCulture, $"{what} {max} streams already, the limit. Close one of them.")));
+    }
+
+    /// <summary>Refuses new streams from now on; the task ends with the last open one.</summary>
+    /// <param name="why">What those who still come are told.</param>
+    public Task CloseAsync(string why)
+    {
+        Interlocked.Exchange(ref _closed, why);   // before the count is looked at, while an entering stream counts before it looks here: one side sees the other
+        if (Count == 0) _emptied.TrySetResult();
+        return _emptied.Task;
+    }
+
+    private void Leave()
+    {
+        if (Interlocked.Decrement(ref _count) == 0 && Volatile.Read(ref _closed) is not null) _emptied.TrySetResult();
     }
 
     private sealed class Entered(StreamGate gate) : IDisposable
@@ -26,7 +45,7 @@ internal sealed class StreamGate(int max, string what)
 
         public void Dispose()
         {
-            if (Interlocked.Exchange(ref _left, 1) == 0) Interlocked.Decrement(ref gate._count);
+            if (Interlocked.Exchange(ref _left, 1) == 0) gate.Leave();
         }
     }
 }

@@ -26,8 +26,10 @@ public sealed class MembershipServiceTests : IAsyncLifetime
     private readonly DeliveryLog _log = new();
     private readonly ViewHistory _views = new();
     private readonly ReceiptTable _receipts = new(16 * 1024 * 1024);
-    private StateDirectory _state = null!;   // all four set by InitializeAsync
+    private StateDirectory _state = null!;   // all six set by InitializeAsync
     private RingHost _host = null!;
+    private CancellationTokenSource _leaving = null!;
+    private MembershipApi _api = null!;
     private GrpcServer _server = null!;
     private GrpcChannel _channel = null!;
 
@@ -35,6 +37,7 @@ public sealed class MembershipServiceTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
+        _leaving = CancellationTokenSource.CreateLinkedTokenSource(CancellationToken.None);
         var configuration = Configuration();
         var self = configuration.Nodes[0];
         _state = StateDirectory.Open(Path.Combine(_directory.FullName, "state"), acceptNewIdentity: false);
@@ -49,14 +52,14 @@ public sealed class MembershipServiceTests : IAsyncLifetime
         var protoViews = new ProtoViews(configuration);
         var report = new StatusReport(new DaemonIdentity(configuration, self, boot, AllowFaultInjection: false), protoViews);
         var status = new StatusSource(cancel => _host.QueryAsync(ring => RingSnapshot.Take(ring, states, configuration.Nodes.Count), cancel), TimeProvider.System);
-        var api = new MembershipApi(_host, _log, _views, _receipts, status, report, protoViews, configuration.Ring.MessageBytesMax);
+        _api = new MembershipApi(_host, _log, _views, _receipts, status, report, protoViews, configuration.Ring.MessageBytesMax, _leaving.Token);
         var socket = Path.Combine(_directory.FullName, "api.sock");
         var settings = new GrpcServerSettings { SocketPath = socket, Options = new GrpcServerOptions { MaxReceiveBytes = 64 * 1024 * 1024 } };
         _server = await GrpcServer.StartAsync(
             settings,
             map =>
             {
-                map.MapGrpcService(api);
+                map.MapGrpcService(_api);
                 map.MapGrpcService(new FaultApi(_host, configuration, isAllowed: false));
             },
             CancellationToken.None);
@@ -70,6 +73,7 @@ public sealed class MembershipServiceTests : IAsyncLifetime
         await _server.DisposeAsync();
         await _host.DisposeAsync();
         _state.Dispose();
+        _leaving.Dispose();
         _directory.Delete(true);
     }
 
@@ -181,6 +185,38 @@ public sealed class MembershipServiceTests : IAsyncLifetime
         RpcException? ended = null;
         while (ended is null) ended = await received.EndAsync();
         Assert.Equal(StatusCode.Unavailable, ended.StatusCode);
+    }
+
+    [Fact]
+    public async Task When_the_node_leaves_every_taken_message_has_its_receipt_before_the_call_ends_with_unavailable()
+    {
+        const int Messages = 4000;   // several responses, read only after the node has left
+        var request = new Proto.MulticastRequest();
+        for (var i = 0; i < Messages; i++) request.Payloads.Add(ByteString.CopyFromUtf8($"m{i}"));
+        using var sending = Client.Multicast();
+        await sending.RequestStream.WriteAsync(request);
+        Assert.True(await sending.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Limit));
+        List<Proto.Receipt> receipts = [.. sending.ResponseStream.Current.Receipts];
+
+        await _leaving.CancelAsync();
+        _host.Leave();
+        await _host.Completion.WaitAsync(Limit);
+        var ended = _api.MulticastsEndAsync();
+        var late = await Assert.ThrowsAsync<RpcException>(async () =>
+        {
+            using var another = Client.Multicast();
+            await another.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Limit);
+        });
+        var end = await Assert.ThrowsAsync<RpcException>(async () =>
+        {
+            while (await sending.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Limit)) receipts.AddRange(sending.ResponseStream.Current.Receipts);
+        });
+        await ended.WaitAsync(Limit);
+
+        Assert.Equal(Messages, receipts.Count);
+        Assert.All(receipts, receipt => Assert.True(receipt.Failure.Length == 0 || receipt.Failure.StartsWith("never ordered", StringComparison.Ordinal), receipt.Failure));
+        Assert.Equal((StatusCode.Unavailable, StatusCode.Unavailable), (end.StatusCode, late.StatusCode));
+        Assert.Contains("Messages without a receipt were not sent", end.Status.Detail, StringComparison.Ordinal);
     }
 
     private async Task SendAsync(int count)

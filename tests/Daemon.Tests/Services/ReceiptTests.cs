@@ -94,6 +94,19 @@ public sealed class ReceiptTests
         Assert.False(await window.WaitAsync(default));
     }
 
+    [Fact]
+    public async Task When_the_node_leaves_a_message_is_never_ordered_or_ordered_with_an_outcome_that_is_not_known_here()
+    {
+        var window = new ReceiptWindow(_table, new RingTexts());
+        for (var i = 0; i < 2; i++) window.Submitted(await window.TakeAsync(default), new SubmitResult(SubmitStatus.Accepted, (ulong)i + 1));
+
+        _table.Failed(2, 8);
+        _table.Left(9);
+
+        var receipts = Drained(window);
+        Assert.Equal([(1UL, ReceiptTable.OrderedElsewhere), (2UL, ReceiptTable.NeverOrdered)], receipts.Select(r => (r.Counter, r.Failure)));
+    }
+
     private static List<Proto.Receipt> Drained(ReceiptWindow window)
     {
         var response = new Proto.MulticastResponse();
