@@ -109,6 +109,32 @@ public sealed class BenchTests
     }
 
     [Fact]
+    public async Task A_reader_that_is_cut_off_goes_on_and_the_cut_is_reported()
+    {
+        var ring = new LoopRing(1) { Cuts = static number => number == 5 };
+
+        var run = await MbrRun.With(ring.Setup(), "bench", "ring", "--socket", "0.sock", "--seconds", "200ms", "--warmup", "10ms", "--outstanding", "4", "--json");
+
+        Assert.Equal("", run.Error);
+        Assert.Equal(0, run.ExitCode);
+        Assert.Equal(1, run.Json.GetProperty("cuts").GetInt32());
+        Assert.Equal(0, run.Json.GetProperty("order_errors").GetInt64());
+        Assert.Equal(0, run.Json.GetProperty("view_changes").GetInt32());
+        Assert.True(run.Json.GetProperty("delivered_per_s").GetDouble() > 0);
+    }
+
+    [Fact]
+    public async Task A_sender_never_is_further_ahead_of_its_own_reader_than_its_window()
+    {
+        var ring = new LoopRing(1) { Withholds = static number => number > 10 };
+
+        var run = await MbrRun.With(ring.Setup(), "bench", "ring", "--socket", "0.sock", "--seconds", "200ms", "--warmup", "0s", "--outstanding", "4", "--timeout", "200ms", "--json");
+
+        Assert.Contains("waiting for the last messages", run.Error, StringComparison.Ordinal);
+        Assert.InRange(ring.Ordered, 10UL, 14UL);
+    }
+
+    [Fact]
     public async Task A_message_delivered_twice_is_an_error()
     {
         var ring = new LoopRing(1) { Doubles = static number => number == 5 };
@@ -164,6 +190,15 @@ public sealed class BenchTests
 
         public Func<ulong, bool> Doubles { get; init; } = static _ => false;
 
+        /// <summary>In place of this message every reader is cut off.</summary>
+        public Func<ulong, bool> Cuts { get; init; } = static _ => false;
+
+        /// <summary>This message has its receipt, but its readers do not see it in time.</summary>
+        public Func<ulong, bool> Withholds { get; init; } = static _ => false;
+
+        /// <summary>Messages ordered so far.</summary>
+        public ulong Ordered => Volatile.Read(ref _seq);
+
         public MbrSetup Setup() => new(new Connector(this)) { Time = TimeProvider.System };
 
         private MulticastResponse Order(MulticastRequest request)
@@ -174,10 +209,13 @@ public sealed class BenchTests
                 foreach (var payload in request.Payloads)
                 {
                     _seq++;
-                    var copies = Drops(_seq) ? 0 : Doubles(_seq) ? 2 : 1;
+                    var copies = Drops(_seq) || Withholds(_seq) || Cuts(_seq) ? 0 : Doubles(_seq) ? 2 : 1;
                     for (var copy = 0; copy < copies; copy++)
                         foreach (var stream in _streams)
                             stream.Writer.TryWrite(Item(new RingEvent { Message = new RingMessage { Seq = _seq, Sender = 1, Payload = payload } }));
+                    if (Cuts(_seq))
+                        foreach (var stream in _streams)
+                            stream.Writer.TryWrite(Item(new RingEvent { Cut = new Cut { Resume = _seq, Reason = "too slow" } }));
                     receipts.Receipts.Add(new Receipt { Counter = _seq, Seq = _seq, RingId = "r" });
                 }
             }

@@ -8,7 +8,7 @@ namespace Membership.Cli.Bench;
 /// <param name="Size">Bytes of each payload.</param>
 /// <param name="Measured">How long is measured.</param>
 /// <param name="WarmUp">How long is sent before that.</param>
-/// <param name="Outstanding">Messages of one sender without a receipt; 1 is a closed loop.</param>
+/// <param name="Outstanding">Messages of one sender that its own subscription has not shown yet; 1 is a closed loop.</param>
 /// <param name="Rate">Messages a second of each sender; 0 as fast as <paramref name="Outstanding"/> lets it.</param>
 /// <param name="Level">Agreed or safe.</param>
 /// <param name="IdleFirst">Measure the first message on an idle ring before.</param>

@@ -34,6 +34,9 @@ internal sealed record BenchReport(BenchOptions Options, int Daemons, int Sender
     /// <summary>Views that came in between.</summary>
     public required int ViewChanges { get; init; }
 
+    /// <summary>Times a reader was too slow and cut off; what it missed is not counted as delivered.</summary>
+    public required int Cuts { get; init; }
+
     /// <summary>Messages that will never be delivered, by their receipt.</summary>
     public required long Failed { get; init; }
 
@@ -67,6 +70,7 @@ internal sealed record BenchReport(BenchOptions Options, int Daemons, int Sender
         Write(json, "cpu_us_per_message", CpuMicrosecondsPerMessage);
         Write(json, "packets_per_message", PacketsPerMessage);
         json.WriteNumber("view_changes", ViewChanges);
+        json.WriteNumber("cuts", Cuts);
         json.WriteNumber("failed", Failed);
         json.WriteNumber("order_errors", OrderErrors);
     }
@@ -80,7 +84,7 @@ internal sealed record BenchReport(BenchOptions Options, int Daemons, int Sender
          after idle       {Text(AfterIdle)}
          CPU per message  {Text(CpuMicrosecondsPerMessage, "0.00", " us per daemon")}
          packets per msg  {Text(PacketsPerMessage, "0.000", "")}
-         view changes     {ViewChanges}, failed {Failed}, order errors {OrderErrors}
+         view changes     {ViewChanges}, readers cut off {Cuts}, failed {Failed}, order errors {OrderErrors}
         """);
 
     private static string Text(double? value, string format, string unit) =>

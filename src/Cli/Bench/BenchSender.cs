@@ -5,8 +5,9 @@ using Membership.V1;
 
 namespace Membership.Cli.Bench;
 
-/// <summary>Sends stamped messages through one daemon, with a bound on those that have no receipt yet.</summary>
+/// <summary>Sends stamped messages through one daemon, with a bound on those whose delivery its own subscription has not shown yet.</summary>
 /// <remarks>
+/// A receipt alone would let the sender outrun its own reader, which the daemon then cuts off; waiting for the own delivery keeps both in step.
 /// With a rate the stamp is the time at which the message should have left: a daemon that stalls cannot hide its stall by
 /// slowing the sender down ("coordinated omission").
 /// </remarks>
@@ -23,7 +24,9 @@ internal sealed class BenchSender : IAsyncDisposable
     private readonly SemaphoreSlim _room;
     private readonly CancellationTokenSource _abort;
     private readonly Task _receipts;
+    private readonly Lock _settling = new();
     private uint _sent;
+    private uint _settled;
     private long _answered;
 
     /// <summary>Opens the stream for sending.</summary>
@@ -73,7 +76,19 @@ internal sealed class BenchSender : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends one message now and waits for its receipt.</summary>
+    /// <summary>Messages with lower numbers are no longer outstanding: delivered, failed, or lost to a reader that was cut off.</summary>
+    public void Settle(uint upTo)
+    {
+        lock (_settling)   // the reader settles deliveries, the task with the receipts failures
+        {
+            if (upTo <= _settled)
+                return;
+            _room.Release((int)(upTo - _settled));
+            _settled = upTo;
+        }
+    }
+
+    /// <summary>Sends one message now and waits for its delivery.</summary>
     public async Task SendOneAsync(CancellationToken cancellationToken)
     {
         await _room.WaitAsync(cancellationToken);
@@ -132,7 +147,7 @@ internal sealed class BenchSender : IAsyncDisposable
 
     // Who holds all the room there is knows that nothing is outstanding.
     private async Task AnsweredAsync(CancellationToken cancellationToken) =>
-        await _context.WithinTimeoutAsync("waiting for a receipt", async token =>
+        await _context.WithinTimeoutAsync("waiting for the delivery of a message", async token =>
         {
             for (var held = 0; held < _options.Outstanding; held++)
                 await _room.WaitAsync(token);
@@ -146,13 +161,13 @@ internal sealed class BenchSender : IAsyncDisposable
         {
             foreach (var receipt in response.Receipts)
             {
+                Volatile.Write(ref _answered, _answered + 1);
                 if (receipt.Failure.Length == 0)
                     continue;
                 if (Failed++ == 0)
                     FirstFailure = receipt.Failure;
+                Settle((uint)_answered);   // receipts come in order; this message will not be delivered
             }
-            Volatile.Write(ref _answered, _answered + response.Receipts.Count);
-            _room.Release(response.Receipts.Count);
         }
         if (Volatile.Read(ref _answered) < Sent)
             throw new CliException(ErrorCatalogue.StreamEnded, ("socket", _context.Socket));

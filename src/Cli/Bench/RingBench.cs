@@ -36,7 +36,10 @@ internal sealed class RingBench(CommandContext context, BenchOptions options)
             listeners = [.. _receivers.Select(receiver => receiver.RunAsync(listening.Token))];
             await WithinAsync("waiting for the current view", token => Task.WhenAll(_receivers.Select(static receiver => receiver.Ready)).WaitAsync(token), cancellationToken);
             for (ushort index = 0; index < _daemons.Count && !options.ReceiveOnly; index++)
+            {
                 _senders.Add(new BenchSender(context, options, _daemons[index], _run, index, cancellationToken));
+                _receivers[index].Sender = _senders[index];
+            }
 
             if (options.IdleFirst)
                 await MeasureIdleAsync(cancellationToken);
@@ -105,7 +108,7 @@ internal sealed class RingBench(CommandContext context, BenchOptions options)
         return costs;
     }
 
-    // Everything this process sent and that did not fail must arrive at every daemon.
+    // Everything this process sent and that did not fail must arrive at every daemon; a reader that was cut off has missed some of it.
     private async Task DrainAsync(Task[] listeners, CancellationToken cancellationToken)
     {
         foreach (var sender in _senders)
@@ -113,7 +116,7 @@ internal sealed class RingBench(CommandContext context, BenchOptions options)
         var expected = _senders.Sum(static sender => sender.Sent - sender.Failed);
         await WithinAsync("waiting for the last messages at every daemon", async token =>
         {
-            while (_receivers.Any(receiver => receiver.OwnRun < expected))
+            while (_receivers.Any(receiver => receiver.OwnRun < expected && receiver.Cuts == 0))
             {
                 if (Array.Find(listeners, static listener => listener.IsFaulted) is { } failed)
                     await failed;
@@ -152,6 +155,7 @@ internal sealed class RingBench(CommandContext context, BenchOptions options)
             CpuMicrosecondsPerMessage = costs.Average(static cost => cost.CpuMicroseconds) / perDaemon,
             PacketsPerMessage = costs.All(static cost => cost.Packets is not null) ? costs.Sum(static cost => cost.Packets) / perDaemon : null,
             ViewChanges = _receivers.Max(static receiver => receiver.ViewChanges),
+            Cuts = _receivers.Sum(static receiver => receiver.Cuts),
             Failed = _senders.Sum(static sender => sender.Failed),
             FirstFailure = _senders.Select(static sender => sender.FirstFailure).FirstOrDefault(static reason => reason.Length > 0),
             OrderErrors = _receivers.Sum(static receiver => receiver.OrderErrors),

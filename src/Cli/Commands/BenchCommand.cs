@@ -8,10 +8,10 @@ namespace Membership.Cli.Commands;
 /// <summary><c>mbr bench ring</c>: what the ring delivers, how fast, and at what cost; checks the order on the way.</summary>
 internal static class BenchCommand
 {
-    /// <summary>Most messages of one sender without a receipt.</summary>
+    /// <summary>Most messages of one sender that are not delivered to itself yet.</summary>
     public const int OutstandingMax = 65_536;
 
-    /// <summary>With a rate the sender is held back only when it is this far ahead of the receipts.</summary>
+    /// <summary>With a rate the sender is held back only when it is this far ahead of its own deliveries.</summary>
     public const int OutstandingWithRate = OutstandingMax;
 
     private const int OutstandingDefault = 64;
@@ -26,7 +26,7 @@ internal static class BenchCommand
         var size = Option("--size", "Payload of each message.", "SIZE", "64");
         var seconds = Option("--seconds", "How long to measure.", "DURATION", "10s");
         var warmUp = Option("--warmup", "How long to send before that.", "DURATION", "1s");
-        var outstanding = new Option<int?>("--outstanding") { Description = $"Messages of a sender without a receipt; 1 is a closed loop (default {OutstandingDefault}).", HelpName = "N" };
+        var outstanding = new Option<int?>("--outstanding") { Description = $"Messages of a sender not yet delivered to itself; 1 is a closed loop (default {OutstandingDefault}).", HelpName = "N" };
         var rate = new Option<double>("--rate") { Description = "Messages a second of each sender, latency counted from when each should have left (0: as fast as possible).", HelpName = "N" };
         var level = RingCommands.Level();
         var senders = new Option<string?>("--senders") { Description = "Drive several daemons of this machine.", HelpName = "A.sock,B.sock,..." };
