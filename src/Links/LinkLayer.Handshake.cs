@@ -29,10 +29,10 @@ public sealed partial class LinkLayer
             SendHandshake(now, peer, link, HandshakeKind.Challenge, message.Boot.Short, message.Challenge, effects);
         }
         if (!IsCompatible(now, peer, message, body, effects)) return;
-        if (message.Kind != HandshakeKind.Hello) OnAnswer(now, peer, link, message, effects);
+        if (message.Kind != HandshakeKind.Hello) OnAnswer(now, peer, link, message, body, effects);
     }
 
-    private void OnAnswer(Instant now, Peer peer, PeerLink link, in HandshakeBody message, ILinkEffects effects)
+    private void OnAnswer(Instant now, Peer peer, PeerLink link, in HandshakeBody message, ReadOnlySpan<byte> body, ILinkEffects effects)
     {
         if (peer.Session is { } present && present.Boot == message.Boot && message.Echo == peer.Answered) return; // its copy on another link
         if (peer.Challenge.IsNone || message.Echo != peer.Challenge) { Drop(DropReason.UnexpectedHandshake); return; }
@@ -40,6 +40,7 @@ public sealed partial class LinkLayer
         peer.Challenge = default;
         if (message.Kind == HandshakeKind.Challenge) SendHandshake(now, peer, link, HandshakeKind.Response, message.Boot.Short, message.Challenge, effects);
         if (peer.Session?.Boot == message.Boot) return; // known: it only wanted our answer
+        peer.Product = HandshakeBody.Product(body);
         Accept(now, peer, link, message, effects);
     }
 
@@ -86,10 +87,11 @@ public sealed partial class LinkLayer
         Drop(speaks ? DropReason.ConfigurationDiffers : DropReason.UnknownVersion);
         if (peer.IncompatibleAt is { } last && now < last + IncompatibleEvery) return false;
         peer.IncompatibleAt = now;
+        peer.Product = HandshakeBody.Product(body);
         effects.Incompatible(
             peer.Node,
             Versions(_options.WireVersionMin, _options.WireVersionMax, _options.ProductVersion, _options.ConfigurationDigest),
-            Versions(message.VersionMin, message.VersionMax, HandshakeBody.Product(body), message.ConfigurationDigest));
+            Versions(message.VersionMin, message.VersionMax, peer.Product, message.ConfigurationDigest));
         return false;
     }
 

@@ -187,7 +187,7 @@ public sealed partial class LinkLayer : IDisposable
     /// <summary>What is known of every link to every peer, for status.</summary>
     public IReadOnlyList<PeerStatus> Describe(Instant now) =>
         [.. _peers.Select(peer => new PeerStatus(
-            peer.Node, peer.Session?.Boot ?? default, peer.State, peer.Row ?? NodeSet.Empty,
+            peer.Node, peer.Session?.Boot ?? default, peer.Product, peer.State, peer.Row ?? NodeSet.Empty,
             [.. peer.Links.Select(link => new LinkStatus(
                 link.Id, link.State, link.Hears, link.HeardByPeer, link.Rtt, link.Loss.Value, link.Path.Bytes,
                 link.LastHeard is { } heard ? now - heard : null))]))];
@@ -240,7 +240,13 @@ public sealed partial class LinkLayer : IDisposable
 }
 
 /// <summary>One peer for status.</summary>
-public sealed record PeerStatus(NodeId Node, BootId Boot, PeerState State, NodeSet Hears, IReadOnlyList<LinkStatus> Links);
+/// <param name="Node">The peer.</param>
+/// <param name="Boot">Its accepted boot; none until one proved itself.</param>
+/// <param name="ProductVersion">What its last handshake said, at most 32 printable characters; empty until one came that answered our challenge or was refused as incompatible.</param>
+/// <param name="State">How it is reached.</param>
+/// <param name="Hears">With whom it has two-way contact, by its own word.</param>
+/// <param name="Links">Each link to it.</param>
+public sealed record PeerStatus(NodeId Node, BootId Boot, string ProductVersion, PeerState State, NodeSet Hears, IReadOnlyList<LinkStatus> Links);
 
 /// <summary>One link to one peer for status. <c>Rtt</c> is null until measured; <c>Loss</c> is 0 to 1 over the last minute; null until known.</summary>
 public sealed record LinkStatus(LinkId Link, LinkState State, bool Hears, bool HeardByPeer, TimeSpan? Rtt, double? Loss, int DatagramBytes, TimeSpan? LastHeard);

@@ -73,6 +73,9 @@ internal sealed class Peer
     /// <summary>Null until a boot proved itself.</summary>
     public Session? Session { get; set; }
 
+    /// <summary>Product version of the last boot that answered our challenge or was found incompatible; empty until then.</summary>
+    public string Product { get; set; } = "";
+
     public PeerState State { get; set; }
 
     /// <summary>With whom the peer says it has two-way contact; null until it said so.</summary>

@@ -213,6 +213,22 @@ public sealed class RefusalTests
         Assert.Contains("2-3 (product 0.9.0)", cluster[1].Incompatibles[0].Theirs);
         Assert.Contains("1-1 (product 0.1.0)", Assert.Single(cluster[2].Incompatibles).Theirs);
         Assert.Empty(cluster[1].Changes);
+        Assert.Equal("0.9.0", cluster[1].Peer(2).ProductVersion);
+    }
+
+    [Fact]
+    public void The_product_version_of_a_peer_is_known_from_its_handshake_on_and_follows_its_restarts()
+    {
+        using var cluster = new TestCluster(2);
+        cluster.Configure(cluster[2], options => options with { ProductVersion = "0.2.0" });
+        Assert.Equal("", cluster[1].Peer(2).ProductVersion);
+        cluster.Settle();
+        Assert.Equal(("0.2.0", "0.1.0"), (cluster[1].Peer(2).ProductVersion, cluster[2].Peer(1).ProductVersion));
+
+        cluster.Restart(cluster[2], options => options with { ProductVersion = "0.3.0-rc.1" });
+        cluster.Run(TimeSpan.FromSeconds(2));
+
+        Assert.Equal("0.3.0-rc.1", cluster[1].Peer(2).ProductVersion);
     }
 
     [Fact]

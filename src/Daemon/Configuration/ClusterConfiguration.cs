@@ -68,6 +68,7 @@ internal sealed record ClusterConfiguration
         Keys = keys,
         DatagramBytesMax = DatagramBytesMax,
         ConfigurationDigest = Digest,
+        ProductVersion = DaemonVersion.Text,
     };
 
     /// <summary>Settings of the ring of one node.</summary>

@@ -94,6 +94,7 @@ internal sealed class StatusReport(DaemonIdentity identity, ProtoViews protoView
         if (isSelf) status.Hears.Add(Ids(snapshot.Reachable));
         else if (snapshot.Peers.FirstOrDefault(p => p.Node == node.Id) is { } peer)
         {
+            status.Version = peer.ProductVersion;
             status.Hears.Add(Ids(peer.Hears));
             status.Links.Add(peer.Links.Select(link => Link(link, snapshot.Now)));
         }
