@@ -45,6 +45,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     private RingExit _exit;
 
     public RingLoop(RingHostOptions options, NodeStart start, ICipherSuite ciphers, MonotonicClock clock, Mailbox mailbox, IRingObserver observer,
+    private TimeSpan _freeze;
         IReservationStore reservations, IReservationSink reservationSink)
     {
         _options = options;
@@ -124,8 +125,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     public void Freeze(TimeSpan duration)
     {
         OnFact(new RingHostFact.Frozen(duration));
-        EndTurn();
-        _mailbox.Freeze(duration);
+        _freeze = duration;
     }
 
     public void OnDatagram(LinkId link, int position, ReadOnlySpan<byte> datagram)
@@ -179,6 +179,9 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
         _poll.Wait(waits ? NanosecondsToDeadline() : 0);
         if (waits) _mailbox.EndWait();
         if (_poll.Returned(wake) != 0) _mailbox.ClearWake();
+        if (_freeze == TimeSpan.Zero) return;
+        _mailbox.Freeze(_freeze);
+        _freeze = TimeSpan.Zero;
     }
 
     private long? NanosecondsToDeadline()

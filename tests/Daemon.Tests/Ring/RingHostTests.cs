@@ -94,8 +94,10 @@ public sealed class RingHostTests(ITestOutputHelper output)
         await cluster.UntilAsync(() => cluster.All.All(node => node.Observer.Members is [1, 2, 3]), "a ring of three");
 
         var freeze = cluster.All[1].Host.Freeze(TimeSpan.FromSeconds(3), CancellationToken.None);
-        await cluster.UntilAsync(() => cluster.All[0].Observer.Members is [1, 3], "a ring without the frozen one");
         await freeze.WaitAsync(Limit);
+        var later = cluster.All[1].Host.QueryAsync(view => view.Now, CancellationToken.None);
+        await cluster.UntilAsync(() => cluster.All[0].Observer.Members is [1, 3], "a ring without the frozen one");
+        Assert.False(later.IsCompleted, "the freeze was answered after it");
 
         await cluster.UntilAsync(() => cluster.All.All(node => node.Observer.Members is [1, 2, 3]), "all three again");
     }
