@@ -74,6 +74,13 @@ internal static partial class Log
     [LoggerMessage(EventId = 1026, Level = LogLevel.Warning, Message = "node {Self}: frozen for {DurationMs} ms on request of a client")]
     public static partial void Frozen(ILogger logger, string self, long durationMs);
 
+    [LoggerMessage(EventId = 1027, Level = LogLevel.Information, Message = "node {Self}: the ring thread runs with nice value {Nice}, before ordinary load")]
+    public static partial void RingPriority(ILogger logger, string self, int nice);
+
+    [LoggerMessage(EventId = 1028, Level = LogLevel.Warning, Message =
+        "node {Self}: the ring thread runs with nice value {Nice} like ordinary load (errno {Errno} on raising it); on a busy machine the node may be taken for dead. Give the daemon CAP_SYS_NICE or LimitNICE=-15")]
+    public static partial void NoRingPriority(ILogger logger, string self, int nice, int errno);
+
     [LoggerMessage(EventId = 1098, Level = LogLevel.Warning, Message = "node {Self}: {Lost} lines were left out, more than {Max} in one second")]
     public static partial void LinesLeftOut(ILogger logger, string self, long lost, int max);
 

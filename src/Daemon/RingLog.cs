@@ -135,6 +135,8 @@ internal sealed class RingLog(ILogger logger, string self, NodeTable nodes, Time
             case RingHostFact.SmallSocketBuffer f: Log.SmallSocketBuffer(logger, self, f.Link.ToString(), f.GotBytes, f.AskedBytes); break;
             case RingHostFact.NoSegmentation f: Log.NoSegmentation(logger, self, f.Link.ToString(), f.Errno); break;
             case RingHostFact.NoTripwires f: Log.NoTripwires(logger, self, f.Link.ToString(), f.Address, f.Errno); break;
+            case RingHostFact.Priority { Errno: 0 } f: Log.RingPriority(logger, self, f.Nice); break;
+            case RingHostFact.Priority f: Log.NoRingPriority(logger, self, f.Nice, f.Errno); break;
             case RingHostFact.FaultsInjected f: Log.FaultsInjected(logger, self, f.Rules.Count == 0 ? "none" : string.Join("; ", f.Rules.Select(Text))); break;
             case RingHostFact.Frozen f: Log.Frozen(logger, self, (long)f.For.TotalMilliseconds); break;
         }

@@ -63,6 +63,11 @@ internal abstract record RingHostFact
     /// <summary>Tripwires cannot be listened for on a link (the UDP part works); crashes of processes are seen a little later there.</summary>
     public sealed record NoTripwires(LinkId Link, string Address, int Errno) : RingHostFact;
 
+    /// <summary>The priority of the ring thread. Reported once, at its start.</summary>
+    /// <param name="Nice">Its nice value, see setpriority(2); lower is favoured.</param>
+    /// <param name="Errno">Why it could not be raised; 0 when it was.</param>
+    public sealed record Priority(int Nice, int Errno) : RingHostFact;
+
     /// <summary>Injected faults changed; the whole list.</summary>
     public sealed record FaultsInjected(IReadOnlyList<FaultRule> Rules) : RingHostFact;
 

@@ -68,6 +68,10 @@ internal static unsafe partial class Libc
     public const int ControlHeaderBytes = 16;
 
     private const int PrSetTimerSlack = 29;
+    private const int PrioProcess = 0;
+    private const uint CallingThread = 0;
+    private const int SchedOther = 0;
+    private const int SchedResetOnFork = 0x40000000;
 
     [StructLayout(LayoutKind.Sequential)]
     public struct IoVector
@@ -138,6 +142,17 @@ internal static unsafe partial class Libc
     /// <summary>Lets waits of the calling thread end within microseconds of their time (the default slack is 50 us).</summary>
     public static void UseExactTimers() => _ = Prctl(PrSetTimerSlack, 1, 0, 0, 0);
 
+    /// <summary>Sets the nice value of the calling thread alone (Linux keeps one per thread); false leaves the reason in <see cref="Errno"/>.</summary>
+    /// <remarks>Threads begun by this one (a pool may need one while this thread completes a task) begin at 0 again.</remarks>
+    public static bool TrySetNice(int nice)
+    {
+        var priority = 0;   // the one value of the ordinary policy
+        return SetScheduler((int)CallingThread, SchedOther | SchedResetOnFork, &priority) == 0 && SetPriority(PrioProcess, CallingThread, nice) == 0;
+    }
+
+    /// <summary>The nice value of the calling thread.</summary>
+    public static int GetNice() => GetPriority(PrioProcess, CallingThread);
+
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
     public static partial int Socket(int domain, int type, int protocol);
 
@@ -182,6 +197,15 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "getsockopt", SetLastError = true)]
     private static partial int GetOption(int descriptor, int level, int option, void* value, uint* length);
+
+    [LibraryImport("libc", EntryPoint = "sched_setscheduler", SetLastError = true)]
+    private static partial int SetScheduler(int thread, int policy, int* priority);
+
+    [LibraryImport("libc", EntryPoint = "setpriority", SetLastError = true)]
+    private static partial int SetPriority(int which, uint who, int nice);
+
+    [LibraryImport("libc", EntryPoint = "getpriority")]
+    private static partial int GetPriority(int which, uint who);
 
     [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
     private static partial int Prctl(int option, nuint second, nuint third, nuint fourth, nuint fifth);

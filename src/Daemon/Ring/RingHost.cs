@@ -108,7 +108,7 @@ internal sealed class RingHost : IReservationSink, IAsyncDisposable
         return RunAsync(new Call<bool>(loop => Done(() => loop.SetFaults([.. rules]))), cancellationToken);
     }
 
-    /// <summary>Stops the ring thread for a while, as a stalled machine would. Returns when the thread goes on.</summary>
+    /// <summary>Stops the ring thread for a while, as a stalled machine would. Returns when the thread is about to stop.</summary>
     /// <exception cref="InvalidOperationException">The daemon was started without --allow-fault-injection.</exception>
     /// <exception cref="ArgumentOutOfRangeException">Not positive, or beyond <see cref="FreezeMax"/>.</exception>
     public Task Freeze(TimeSpan duration, CancellationToken cancellationToken)

@@ -215,6 +215,21 @@ public sealed class RingHostTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task The_ring_thread_alone_is_favoured_where_that_is_permitted_and_says_so_once()
+    {
+        await using var cluster = new TestCluster(1);
+        await cluster.UntilAsync(() => cluster.All[0].Observer.Members is [1], "a ring of one");
+
+        var nice = await cluster.All[0].Host.QueryAsync(_ => Libc.GetNice(), CancellationToken.None);
+
+        var told = Assert.Single(cluster.All[0].Observer.HostFacts.OfType<RingHostFact.Priority>());
+        output.WriteLine(told.ToString());
+        Assert.Equal(told.Nice, nice);
+        Assert.Equal(told.Errno == 0, nice == -15);
+        Assert.True(Libc.GetNice() > -15, "another thread is favoured too");
+    }
+
+    [Fact]
     public async Task Submits_beyond_the_queue_wait_and_are_all_answered()
     {
         await using var cluster = new TestCluster(1, submitCapacity: 4);
@@ -330,6 +345,8 @@ public sealed class RingHostTests(ITestOutputHelper output)
 
         public ConcurrentQueue<(RingId, Seq, int, NodeId, ulong)> Delivered { get; } = new();
 
+        public ConcurrentQueue<RingHostFact> HostFacts { get; } = new();
+
         public int[] Members => _members;
 
         /// <summary>False: messages are counted only, which allocates nothing.</summary>
@@ -365,7 +382,11 @@ public sealed class RingHostTests(ITestOutputHelper output)
 
         public void Fact(NodeFact fact, Instant now) => Note();
 
-        public void HostFact(RingHostFact fact, Instant now) => Note();
+        public void HostFact(RingHostFact fact, Instant now)
+        {
+            HostFacts.Enqueue(fact);
+            Note();
+        }
 
         public void BatchEnd(Instant now)
         {
