@@ -25,6 +25,12 @@ public sealed class Campaign(int nodes)
     private TimeSpan _processor;
     private TimeSpan _slowestConvergence;
 
+    /// <summary>It stops after so many failures: 1 when only the question is whether anything is found.</summary>
+    public int FailuresEnough { get; init; } = FailuresMax;
+
+    /// <summary>It begins no run after this much processor time; null = no such limit.</summary>
+    public TimeSpan? ProcessorMax { get; init; }
+
     public IReadOnlyList<RunResult> Failed => _failed;
 
     public int Runs => _runs;
@@ -39,20 +45,23 @@ public sealed class Campaign(int nodes)
         var began = Stopwatch.GetTimestamp();
         var processor = Environment.CpuUsage.TotalTime;
         using var source = seeds.GetEnumerator();
-        var workers = Enumerable.Range(0, jobs).Select(_ => new Thread(() => Work(source, began, limit, say))).ToList();
+        var workers = Enumerable.Range(0, jobs).Select(_ => new Thread(() => Work(source, () => IsTimeUp(began, processor, limit), say))).ToList();
         workers.ForEach(worker => worker.Start());
         workers.ForEach(worker => worker.Join());
         _processor = Environment.CpuUsage.TotalTime - processor;
     }
 
-    private void Work(IEnumerator<ulong> seeds, long began, TimeSpan? limit, Action<string> say)
+    private bool IsTimeUp(long began, TimeSpan processor, TimeSpan? limit) =>
+        Stopwatch.GetElapsedTime(began) >= limit || Environment.CpuUsage.TotalTime - processor >= ProcessorMax;
+
+    private void Work(IEnumerator<ulong> seeds, Func<bool> isTimeUp, Action<string> say)
     {
-        while (limit is null || Stopwatch.GetElapsedTime(began) < limit)
+        while (!isTimeUp())
         {
             ulong seed;
             lock (_gate)
             {
-                if (_failed.Count >= FailuresMax || !seeds.MoveNext()) return;
+                if (_failed.Count >= FailuresEnough || !seeds.MoveNext()) return;
                 seed = seeds.Current;
             }
             var result = Simulator.Run(seed, nodes);

@@ -23,6 +23,10 @@ public sealed class Host : INodeEffects
     private (long At, int Count) _viewsNow;
     private (long At, int Count) _ticksNow;
     private bool _isWakeDue;
+    private bool _isLeaving;
+    private Instant? _sleepsSince;
+    private View? _sleptThrough;
+    private long? _deliveredAfterSleep;
 
     internal Host(World world, int position, NodeId id, SeededRandom random)
     {
@@ -86,6 +90,7 @@ public sealed class Host : INodeEffects
         Boot = new BootId(_random.NextUInt64(), _random.NextUInt64());
         Incarnation = _world.History.Begin(new ViewMember(Id, Boot.Short), hasDisk);
         (View, Views, BusyUntil, SlowBy, _tickAt, TripwireNeighbours) = (null, 0, 0, 0, long.MaxValue, NodeSet.Empty);
+        (_isLeaving, _sleepsSince, _sleptThrough, _deliveredAfterSleep) = (false, null, null, null);
         var sequence = Disk.Read();
         Node = _world.Build(this, sequence);
         _world.Trace(this, $"started boot {Boot.Short:x16} after ring sequence {sequence:x}");
@@ -109,6 +114,7 @@ public sealed class Host : INodeEffects
     {
         if (Node is not { } node) return;
         _world.Trace(this, "is asked to leave");
+        _isLeaving = true;
         node.Leave(Local, this);
         AfterInput();
     }
@@ -118,6 +124,7 @@ public sealed class Host : INodeEffects
     {
         if (!IsRunning) return;
         _world.Trace(this, $"paused for {nanoseconds / 1_000_000} ms");
+        _sleepsSince ??= Local;
         BusyUntil = Math.Max(BusyUntil, _world.Now + nanoseconds);
         WakeLater();
     }
@@ -133,6 +140,7 @@ public sealed class Host : INodeEffects
     public SubmitResult Submit(ReadOnlySpan<byte> payload, DeliveryLevel level, int count = 1)
     {
         if (Node is not { } node || _world.Now < BusyUntil) return new SubmitResult(SubmitStatus.NotRunning, 0);
+        NoteAwake();
         var result = default(SubmitResult);
         var hash = KeyedHashCipherSuite.Fold(0, payload);
         for (var i = 0; i < count; i++)
@@ -180,6 +188,7 @@ public sealed class Host : INodeEffects
     internal void Hint(NodeId peer, LinkHint hint)
     {
         if (Node is not { } node || _world.Now < BusyUntil) return;
+        NoteAwake();
         node.OnHint(Local, peer, hint, this);
         AfterInput();
     }
@@ -187,6 +196,12 @@ public sealed class Host : INodeEffects
     internal void WriteEnds()
     {
         if (Node is not { } node) return;
+        if (_world.Now < BusyUntil)
+        {
+            _world.Schedule(BusyUntil, DueKind.DiskWrite, Position, Generation, 0, null);
+            return;
+        }
+        NoteAwake();
         if (DiskFails)
         {
             // As the daemon does: a failed write is tried again, the node goes on with what it has reserved.
@@ -200,6 +215,7 @@ public sealed class Host : INodeEffects
     /// <summary>What the daemon's loop does on waking: a batch of datagrams, its end, the timer, until nothing is left.</summary>
     private void Work()
     {
+        NoteAwake();
         do
         {
             var now = Local;
@@ -215,6 +231,28 @@ public sealed class Host : INodeEffects
         while (Node is not null && _socket.Count > 0);
         if (SlowBy > 0) BusyUntil = _world.Now + SlowBy;
         AfterInput();
+    }
+
+    /// <summary>Finds out whether a pause that is over was a long sleep for the node: link_down beyond the moment it wanted to be woken.</summary>
+    private void NoteAwake()
+    {
+        if (_sleepsSince is not { } since || _world.Now < BusyUntil || Node is not { } node) return;
+        _sleepsSince = null;
+        var awake = since < node.NextDeadline ? node.NextDeadline : since;
+        if (Local - awake >= _world.LinkDown && !_isLeaving) (_sleptThrough, _deliveredAfterSleep) = (View, null);
+    }
+
+    /// <summary>D15: in the view it slept through a node delivers nothing more but what belongs to leaving that view, at the moment it does.</summary>
+    private void CheckSlept(bool isRegularView)
+    {
+        if (_sleptThrough is null || _isLeaving) return;
+        if (_deliveredAfterSleep < _world.Now)
+        {
+            throw new PromiseBrokenException(
+                "D15", $"node {Id} slept longer than link_down in view {_sleptThrough.Id} and went on delivering in it, {(_world.Now - _deliveredAfterSleep) / 1e6:F3} ms before it left it");
+        }
+        if (isRegularView) _sleptThrough = null;
+        else _deliveredAfterSleep = _world.Now;
     }
 
     /// <summary>Counts what happens at one instant: a node that never lets time pass hangs its daemon.</summary>
@@ -269,6 +307,7 @@ public sealed class Host : INodeEffects
 
     void INodeEffects.Deliver(in Delivery delivery, ReadOnlySpan<byte> payload)
     {
+        CheckSlept(isRegularView: false);
         _world.History.Delivered(Incarnation, _world.Now, delivery, KeyedHashCipherSuite.Fold(0, payload), payload.Length);
         _world.OnDelivered(this, delivery, payload);
     }
@@ -276,6 +315,7 @@ public sealed class Host : INodeEffects
     void INodeEffects.InstallView(View view)
     {
         NoteProgress(_world.Now, ref _viewsNow, ViewsAtOnceMax, "views");
+        if (!view.Transitional) CheckSlept(isRegularView: true);
         _world.History.Installed(Incarnation, _world.Now, view.Id, view.Members);
         Views++;
         if (!view.Transitional) View = view;
@@ -317,3 +357,10 @@ public sealed class Host : INodeEffects
 
 /// <summary>A node does the same thing over and over without letting time pass.</summary>
 public sealed class LivelockException(string message) : Exception(message);
+
+/// <summary>A promise that is not about histories was broken.</summary>
+/// <param name="id">The deviation of docs/protocol/deviations.md that promises it.</param>
+public sealed class PromiseBrokenException(string id, string message) : Exception(message)
+{
+    public string Id { get; } = id;
+}

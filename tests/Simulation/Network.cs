@@ -38,6 +38,7 @@ public sealed class Network(int nodes, int links, SeededRandom random)
     private const int RecordedMax = 512;
 
     private readonly int[] _cuts = new int[nodes * nodes * links];
+    private readonly int[] _framesLost = new int[nodes];
     private readonly long[] _lastArrival = new long[nodes * nodes * links];
     private readonly List<(Datagram Datagram, int To)> _recorded = [];
     private readonly DatagramPool _pool = new();
@@ -71,6 +72,9 @@ public sealed class Network(int nodes, int links, SeededRandom random)
     /// <summary>Cuts one direction of one link; cuts add up, each needs its own heal.</summary>
     public void Cut(int from, int to, int link, int change) => _cuts[Path(from, to, link)] += change;
 
+    /// <summary>Frames of a node reach nobody, all else does; adds up as cuts do. Without effect where the text is not in clear.</summary>
+    public void LoseFrames(int from, int change) => _framesLost[from] += change;
+
     public bool IsCut(int from, int to, int link) => _cuts[Path(from, to, link)] > 0;
 
     /// <summary>True when no link leads from one to the other.</summary>
@@ -87,6 +91,7 @@ public sealed class Network(int nodes, int links, SeededRandom random)
     public void HealAll()
     {
         Array.Clear(_cuts);
+        Array.Clear(_framesLost);
         ShrunkPathBytes = 0;
         ExtraLoss = 0;
     }
@@ -132,7 +137,7 @@ public sealed class Network(int nodes, int links, SeededRandom random)
         Bytes += datagram.Length;
         var path = Path(datagram.From, to, datagram.Link);
         if (_cuts[path] > 0 || datagram.Length > Options.PathBytes || (ShrunkPathBytes > 0 && datagram.Length > ShrunkPathBytes) ||
-            random.Chance(Options.Loss + ExtraLoss) || Drops?.Invoke(datagram, to) == true)
+            (_framesLost[datagram.From] > 0 && Peek.Of(datagram.Bytes) is DatagramKind.Data or DatagramKind.Fragment) || random.Chance(Options.Loss + ExtraLoss) || Drops?.Invoke(datagram, to) == true)
         {
             Lost++;
             return;

@@ -64,6 +64,12 @@ public enum StepKind
 
     /// <summary>Recorded datagrams are sent again, Value of them.</summary>
     ReplayBurst,
+
+    /// <summary>As soon as the first node installs a view, the set A is cut off for Value nanoseconds, and again after each view while the duration lasts.</summary>
+    CutAtInstall,
+
+    /// <summary>For Value nanoseconds the frames of node A reach nobody while its tokens do; then it is cut off for the rest of the duration.</summary>
+    LastFramesLost,
 }
 
 /// <summary>One step: when, what, to whom, for how long.</summary>
@@ -77,7 +83,7 @@ public readonly record struct Step(long At, StepKind Kind, int A, int B, long Va
 
     private string Who => Kind switch
     {
-        StepKind.Partition => $"set {Convert.ToString(A, 2)}",
+        StepKind.Partition or StepKind.CutAtInstall => $"set {Convert.ToString(A, 2)}",
         StepKind.ThreeWaySplit => $"sets {Convert.ToString(A, 2)} and {Convert.ToString(B, 2)}",
         StepKind.CutOneWay or StepKind.CutPair or StepKind.Garbage => $"{A + 1}, {B + 1}",
         StepKind.CrashAll or StepKind.LossBurst or StepKind.PathShrinks or StepKind.ReplayBurst => "all",
@@ -130,6 +136,8 @@ public static class Plan
         var any = (long)random.LogBetween(10 * Millisecond, 15 * Second);
         return kind switch
         {
+            StepKind.CutAtInstall => new Step(at, kind, 1 + random.Next((1 << nodes) - 2), 0, (long)random.LogBetween(Millisecond, 2 * token), Math.Max(any, Second)),
+            StepKind.LastFramesLost => new Step(at, kind, a, 0, (long)random.LogBetween(10 * Millisecond, 200 * Millisecond), Math.Max(any, Second)),
             StepKind.Partition => new Step(at, kind, 1 + random.Next((1 << nodes) - 2), 0, 0, any),
             StepKind.ThreeWaySplit => Split(at, nodes, any, random),
             StepKind.LinkDown => new Step(at, kind, a, random.Next(swarm.World.Links), 0, any),

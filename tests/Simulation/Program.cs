@@ -8,7 +8,8 @@ internal static class CommandLine
     private const int Usage = 64;
 
     private const string Help = """
-        --seeds N [--first S] [--base B] [--jobs J] [--minutes M] [--nodes K]   a campaign: seeds S.. or drawn from B
+        --seeds N [--first S] [--base B] [--jobs J] [--minutes M] [--cpu SECONDS] [--failures F] [--skip 1,2,3] [--nodes K]
+                                                                                 a campaign: seeds S.. or drawn from B, until time is up or F have failed; without these seeds
         --seed S [--nodes K] [--keep 1,2,3] [--trace]                            one run, with only these steps of its plan
         --shrink S [--nodes K]                                                   the fewest steps that still break the invariant
         --table                                                                  rotation and view change of rings of 2 to 32 nodes
@@ -34,10 +35,15 @@ internal static class CommandLine
 
     private static int Many(Dictionary<string, string> options, int nodes)
     {
-        var campaign = new Campaign(nodes);
+        var campaign = new Campaign(nodes)
+        {
+            FailuresEnough = (int)Number(options, "failures", Campaign.FailuresMax),
+            ProcessorMax = options.ContainsKey("cpu") ? TimeSpan.FromSeconds(Number(options, "cpu", 0)) : null,
+        };
         TimeSpan? limit = options.TryGetValue("minutes", out var minutes) ? TimeSpan.FromMinutes(double.Parse(minutes, CultureInfo.InvariantCulture)) : null;
-        var count = Number(options, "seeds", limit is null ? 100 : long.MaxValue);
-        var seeds = Seeds(options, count);
+        var count = Number(options, "seeds", limit is null && campaign.ProcessorMax is null ? 100 : long.MaxValue);
+        var skipped = options.TryGetValue("skip", out var list) ? list.Split(',').Select(seed => ulong.Parse(seed, CultureInfo.InvariantCulture)).ToList() : [];
+        var seeds = Seeds(options, count).Where(seed => !skipped.Contains(seed));
         campaign.Run(seeds, (int)Number(options, "jobs", 1), limit, Console.WriteLine);
         Console.WriteLine(campaign.Report());
         return campaign.Failed.Count > 0 || campaign.Void > campaign.Runs * Campaign.VoidShareMax ? 1 : 0;
@@ -89,7 +95,7 @@ internal static class CommandLine
 
     private static Dictionary<string, string>? Parse(string[] args)
     {
-        string[] withValue = ["seeds", "first", "base", "jobs", "minutes", "nodes", "seed", "keep", "shrink"];
+        string[] withValue = ["seeds", "first", "base", "jobs", "minutes", "cpu", "failures", "skip", "nodes", "seed", "keep", "shrink"];
         string[] alone = ["trace", "table"];
         var options = new Dictionary<string, string>();
         for (var i = 0; i < args.Length; i++)

@@ -34,6 +34,10 @@ public static class Simulator
 
     private const int FramesShown = 6;
     private const long Second = 1_000_000_000;
+
+    /// <summary>Beside two rotations: the holder may be asked in the moment before the token reaches it, and is asked again after 10 ms.</summary>
+    private const long HoldAnswerMax = 15_000_000;
+
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Merge = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan HoldDownMax = TimeSpan.FromSeconds(60);
@@ -59,11 +63,15 @@ public static class Simulator
         try
         {
             StartAll(world, swarm, random);
-            if (world.RunTo((long)Swarm.FaultyTime.TotalNanoseconds)) convergence = Converge(world, swarm, runner);
+            if (world.RunTo((long)Swarm.FaultyTime.TotalNanoseconds)) convergence = Converge(world, swarm, runner, seed);
         }
         catch (InvariantBrokenException broken)
         {
             violations.Add(new Violation(broken.Id, $"a node stopped: {broken.Message}", FirstFrames(broken)));
+        }
+        catch (PromiseBrokenException broken)
+        {
+            violations.Add(new Violation(broken.Id, broken.Message, []));
         }
         catch (LivelockException stuck)
         {
@@ -100,7 +108,7 @@ public static class Simulator
     }
 
     /// <summary>Faults are over: all nodes must come together, deliver everything and then stay as they are.</summary>
-    private static TimeSpan Converge(World world, Swarm swarm, StepRunner runner)
+    private static TimeSpan Converge(World world, Swarm swarm, StepRunner runner, ulong seed)
     {
         var began = world.Now;
         runner.StopAll();
@@ -115,6 +123,8 @@ public static class Simulator
         {
             world.RunTo(since + Second);
             foreach (var host in world.Hosts) runner.Submit(host, 100, 3, host.Position % 2 == 0 ? DeliveryLevel.Safe : DeliveryLevel.Agreed);
+            world.RunTo(since + (Rest.Ticks * 100 / 2));
+            SendIntoIdleRing(world, runner, world.Hosts[(int)(seed % (ulong)world.Hosts.Count)]);
             world.RunTo(since + (long)Rest.TotalNanoseconds);
         }
         if (world.History.Violations.Count > 0) return TimeSpan.Zero;
@@ -126,6 +136,22 @@ public static class Simulator
             Cliques = [[.. world.Hosts.Select(host => host.Incarnation)]],
         });
         return TimeSpan.FromMicroseconds((since - began) / 1000);
+    }
+
+    /// <summary>D5: whoever holds the token of an idle ring gives it at once to who asks: the message is everywhere after two rotations, not after the hold.</summary>
+    private static void SendIntoIdleRing(World world, StepRunner runner, Host sender)
+    {
+        if (world.History.Violations.Count > 0) return;
+        var network = world.Network.Options;
+        var began = world.Now;
+        var limit = began + (2 * (world.Hosts.Count + 1) * (network.Hop + network.Jitter)) + HoldAnswerMax;
+        var missing = world.Hosts.Select(host => host.Id).ToHashSet();
+        world.MessageDelivered = (host, delivery, _) => missing.Remove(host.Id); // idle: there is no other message
+        runner.Submit(sender, 100, 1, DeliveryLevel.Agreed);
+        world.RunTo(limit, () => missing.Count == 0);
+        world.MessageDelivered = null;
+        if (missing.Count == 0 || world.History.Violations.Count > 0) return;
+        throw new PromiseBrokenException("D5", $"a message of node {sender.Id} to an idle ring was not at node {missing.Min(node => node.Value)} after {(limit - began) / 1e6:F0} ms: the token was held");
     }
 
     private static bool IsSettled(World world)

@@ -16,6 +16,9 @@ internal sealed class StepRunner
     private readonly SeededRandom _random;
     private readonly bool[] _active;
     private readonly byte[] _payload = new byte[Plan.HugeBytes];
+    private readonly HashSet<RingId> _met = [];
+    private readonly List<int> _atInstall = [];
+    private readonly HashSet<int> _cutOff = [];
     private int _disturbances;
     private bool _isOver;
 
@@ -29,6 +32,7 @@ internal sealed class StepRunner
             if (begins) Begin(step);
             else End(step);
         };
+        world.ViewInstalled = (_, view) => OnInstalled(view);
         for (var i = 0; i < steps.Count; i++) world.Schedule(steps[i].At, DueKind.Step, i, 0, 0, null);
         for (var i = 0; i < _payload.Length; i += 8) BitConverter.TryWriteBytes(_payload.AsSpan(i), random.NextUInt64());
     }
@@ -90,6 +94,8 @@ internal sealed class StepRunner
             case StepKind.WrongKey: new Intruder(_world, step.A).Talk(step.Duration); break;
             case StepKind.ReplayBurst: _world.Network.ReplayRecorded(_world, (int)step.Value); break;
             case StepKind.Flap: Flap(step); break;
+            case StepKind.LastFramesLost: LastFramesLost(index, step); break;
+            case StepKind.CutAtInstall: _atInstall.Add(index); CanHoldDown = true; break;
             default: Cut(step, 1); break;
         }
     }
@@ -102,6 +108,8 @@ internal sealed class StepRunner
         var host = _world.Hosts[Math.Min(step.A, _world.Hosts.Count - 1)];
         switch (step.Kind)
         {
+            case StepKind.CutAtInstall: _atInstall.Remove(index); break;
+            case StepKind.LastFramesLost: EndLastFramesLost(index, step); break;
             case StepKind.Pause or StepKind.Garbage or StepKind.WrongKey or StepKind.Flap: break;
             case StepKind.Slow: host.SlowBy = 0; break;
             case StepKind.DiskFailure: host.DiskFails = false; break;
@@ -130,6 +138,37 @@ internal sealed class StepRunner
             var change = new Step(0, StepKind.Partition, 1 << step.A, 0, 0, 0);
             _world.At(_world.Now + (2 * i * half), () => { if (!_isOver) Cut(change, 1); });
             _world.At(_world.Now + (((2 * i) + 1) * half), () => { if (!_isOver) Cut(change, -1); });
+        }
+    }
+
+    private void LastFramesLost(int index, Step step)
+    {
+        CanHoldDown = true;
+        _world.Network.LoseFrames(step.A, 1);
+        _world.At(_world.Now + step.Value, () =>
+        {
+            if (_isOver || !_active[index]) return;
+            _world.Network.LoseFrames(step.A, -1);
+            Cut(new Step(0, StepKind.Partition, 1 << step.A, 0, 0, 0), 1);
+            _cutOff.Add(index);
+        });
+    }
+
+    private void EndLastFramesLost(int index, Step step)
+    {
+        if (_cutOff.Remove(index)) Cut(new Step(0, StepKind.Partition, 1 << step.A, 0, 0, 0), -1);
+        else _world.Network.LoseFrames(step.A, -1);
+    }
+
+    /// <summary>The first of a ring's members installed it: the others are a moment behind.</summary>
+    private void OnInstalled(View view)
+    {
+        if (_isOver || view.Transitional || !_met.Add(view.Id.Ring)) return;
+        foreach (var index in _atInstall)
+        {
+            var change = new Step(0, StepKind.Partition, _steps[index].A, 0, 0, 0);
+            Cut(change, 1);
+            _world.At(_world.Now + _steps[index].Value, () => { if (!_isOver) Cut(change, -1); });
         }
     }
 

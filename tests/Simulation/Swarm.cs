@@ -63,7 +63,7 @@ public sealed record Swarm
                 Unreachable = random.Chance(0.3) ? 0 : random.NextDouble(),
                 PathBytes = random.Chance(0.5) ? 1472 : 8952,
             },
-            Kinds = DrawKinds(random),
+            Kinds = WithCutAtInstall(DrawKinds(random), new SeededRandom(seed).Fork(10)),
             FaultEvery = (long)random.LogBetween(0.7e9, 12e9),
             Rate = random.Chance(0.1) ? 2 : random.LogBetween(10, 150),
             SafeShare = random.Chance(0.3) ? 0.5 : random.NextDouble(),
@@ -76,7 +76,18 @@ public sealed record Swarm
     private static List<StepKind> DrawKinds(SeededRandom random)
     {
         var share = random.LogBetween(0.1, 0.9);
-        var kinds = Plan.Faults.Where(_ => random.Chance(share)).ToList();
-        return kinds.Count > 0 ? kinds : [Plan.Faults[random.Next(Plan.Faults.Length)]];
+        var kinds = Timed.Where(_ => random.Chance(share)).ToList();
+        return kinds.Count > 0 ? kinds : [Timed[random.Next(Timed.Length)]];
+    }
+
+    /// <summary>Faults that come at a time of their own.</summary>
+    private static readonly StepKind[] Timed = [.. Plan.Faults.Where(kind => kind is not (StepKind.CutAtInstall or StepKind.LastFramesLost))];
+
+    /// <summary>Some runs meet every recovery with the next fault while some members are through and others are not, and leave gaps behind by what reached nobody.</summary>
+    private static List<StepKind> WithCutAtInstall(List<StepKind> kinds, SeededRandom random)
+    {
+        if (!random.Chance(0.2)) return kinds;
+        kinds.AddRange(StepKind.CutAtInstall, StepKind.LastFramesLost, StepKind.LastFramesLost);
+        return kinds;
     }
 }

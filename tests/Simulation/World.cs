@@ -59,6 +59,8 @@ public sealed class World
 
     public Network Network { get; }
 
+    public TimeSpan LinkDown => _options.LinkDown;
+
     public HistoryChecker History { get; } = new();
 
     /// <summary>Nanoseconds since the run began.</summary>
