@@ -63,11 +63,19 @@ internal sealed class RingHost : IReservationSink, IAsyncDisposable
         return host;
     }
 
+    /// <summary>Lays a message down for the ring thread without waking it, so that a batch costs one wake-up; false when the queue is full or the thread has ended. The memory must stay unchanged until the sink is called.</summary>
+    /// <remarks><see cref="WakeForSubmits"/> must follow, and before anything that waits for one of the messages.</remarks>
+    public bool TryQueue(ReadOnlyMemory<byte> payload, DeliveryLevel level, byte service, ISubmitSink sink, ulong tag) =>
+        _mailbox.Submits.Writer.TryWrite(new Submission(payload, level, service, sink, tag));
+
+    /// <summary>Wakes the ring thread for what was queued.</summary>
+    public void WakeForSubmits() => _mailbox.WakeForSubmit();
+
     /// <summary>Hands a message to the ring thread; false when the queue is full or the thread has ended. The memory must stay unchanged until the sink is called.</summary>
     public bool TrySubmit(ReadOnlyMemory<byte> payload, DeliveryLevel level, byte service, ISubmitSink sink, ulong tag)
     {
-        if (!_mailbox.Submits.Writer.TryWrite(new Submission(payload, level, service, sink, tag))) return false;
-        _mailbox.WakeForSubmit();
+        if (!TryQueue(payload, level, service, sink, tag)) return false;
+        WakeForSubmits();
         return true;
     }
 
@@ -155,6 +163,7 @@ internal sealed class RingHost : IReservationSink, IAsyncDisposable
 
     private async ValueTask WaitAndSubmitAsync(Submission submission, CancellationToken cancellationToken)
     {
+        _mailbox.WakeForSubmit();   // what fills the queue may have been laid down without waking
         try
         {
             await _mailbox.Submits.Writer.WriteAsync(submission, cancellationToken);

@@ -104,12 +104,14 @@ internal sealed class MembershipApi(
         using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, leaving);
         var window = new ReceiptWindow(receipts, new RingTexts());
         var submitting = SubmitAllAsync(requestStream, window, abandoned.Token);
+        var response = new Proto.MulticastResponse();
+        var spare = new SpareReceipts();
         try
         {
             while (await window.WaitAsync(context.CancellationToken))
             {
-                var response = new Proto.MulticastResponse();
-                if (window.Drain(response)) await responseStream.WriteAsync(response, context.CancellationToken);
+                response.Receipts.Clear();
+                if (window.Drain(response, spare)) await responseStream.WriteAsync(response, context.CancellationToken);
             }
         }
         catch
@@ -130,13 +132,7 @@ internal sealed class MembershipApi(
         {
             while (await requests.MoveNext(cancellationToken))
             {
-                var level = requests.Current.Level == Proto.DeliveryLevel.Safe ? DeliveryLevel.Safe : DeliveryLevel.Agreed;
-                foreach (var payload in requests.Current.Payloads)
-                {
-                    var tag = await window.TakeAsync(cancellationToken);
-                    if (payload.Length > messageBytesMax) window.Refuse(tag, receipts.TooLarge, host.Clock.Absolute(host.Clock.Now));
-                    else await SubmitAsync(payload.Memory, level, window, tag, cancellationToken);
-                }
+                await SubmitAsync(requests.Current, window, cancellationToken);
             }
         }
         catch (OperationCanceledException) when (leaving.IsCancellationRequested)
@@ -146,6 +142,26 @@ internal sealed class MembershipApi(
         finally
         {
             window.Complete();
+        }
+    }
+
+    // The ring thread is woken once a request: woken by the first message it would send that one alone, ahead of the others.
+    private async ValueTask SubmitAsync(Proto.MulticastRequest request, ReceiptWindow window, CancellationToken cancellationToken)
+    {
+        var level = request.Level == Proto.DeliveryLevel.Safe ? DeliveryLevel.Safe : DeliveryLevel.Agreed;
+        try
+        {
+            foreach (var payload in request.Payloads)
+            {
+                if (window.IsFull) host.WakeForSubmits();   // room only comes from what lies there
+                var tag = await window.TakeAsync(cancellationToken);
+                if (payload.Length > messageBytesMax) window.Refuse(tag, receipts.TooLarge, host.Clock.Absolute(host.Clock.Now));
+                else if (!host.TryQueue(payload.Memory, level, service: 0, window, tag)) await SubmitAsync(payload.Memory, level, window, tag, cancellationToken);
+            }
+        }
+        finally
+        {
+            host.WakeForSubmits();
         }
     }
 

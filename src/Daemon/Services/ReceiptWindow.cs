@@ -29,13 +29,16 @@ internal sealed class ReceiptWindow(ReceiptTable table, RingTexts rings) : ISubm
     private long _drained;
     private bool _complete;
 
+    /// <summary>True while <see cref="TakeAsync"/> would wait. Reading task only.</summary>
+    public bool IsFull => _taken - Volatile.Read(ref _drained) >= Capacity;
+
     /// <summary>Takes the next place, waiting for one. Reading task only.</summary>
     public async ValueTask<ulong> TakeAsync(CancellationToken cancellationToken)
     {
-        while (_taken - Volatile.Read(ref _drained) >= Capacity)
+        while (IsFull)
         {
             var armed = _emptied.Arm();
-            if (_taken - Volatile.Read(ref _drained) < Capacity) break;
+            if (!IsFull) break;
             await armed.WaitAsync(cancellationToken);
         }
         var place = _taken;
@@ -95,8 +98,8 @@ internal sealed class ReceiptWindow(ReceiptTable table, RingTexts rings) : ISubm
     /// <summary>Wakes the writing task. Ring thread, once per batch.</summary>
     public void Raise() => _filled.Raise();
 
-    /// <summary>Moves receipts that are next in order into a response; false when none was. Writing task only.</summary>
-    public bool Drain(Proto.MulticastResponse response)
+    /// <summary>Moves receipts that are next in order into an empty response, which must be written before the next call; false when none was. Writing task only.</summary>
+    public bool Drain(Proto.MulticastResponse response, SpareReceipts spare)
     {
         var drained = _drained;
         while (response.Receipts.Count < ResponseReceipts && drained < Volatile.Read(ref _taken))
@@ -104,9 +107,15 @@ internal sealed class ReceiptWindow(ReceiptTable table, RingTexts rings) : ISubm
             ref var place = ref _places[drained % Capacity];
             var state = Volatile.Read(ref place.State);
             if (state == Waiting) break;
-            response.Receipts.Add(state == Delivered
-                ? new Proto.Receipt { Counter = place.Counter, RingId = rings.Text(place.Ring), Seq = place.Seq, Index = (uint)place.Index, TNs = place.Time }
-                : new Proto.Receipt { Counter = place.Counter, Failure = place.Failure ?? "", TNs = place.Time });
+            var isDelivered = state == Delivered;
+            var receipt = spare[response.Receipts.Count];
+            receipt.Counter = place.Counter;
+            receipt.RingId = isDelivered ? rings.Text(place.Ring) : "";
+            receipt.Seq = isDelivered ? place.Seq : 0;
+            receipt.Index = isDelivered ? (uint)place.Index : 0;
+            receipt.Failure = isDelivered ? "" : place.Failure ?? "";
+            receipt.TNs = place.Time;
+            response.Receipts.Add(receipt);
             place.Failure = null;
             Volatile.Write(ref place.State, Waiting);
             drained++;
@@ -140,6 +149,15 @@ internal sealed class ReceiptWindow(ReceiptTable table, RingTexts rings) : ISubm
         public long Time;
         public string? Failure;
     }
+}
+
+/// <summary>The receipts of one response after the other: an object for each message would cost more than its order. Used by one task at a time.</summary>
+internal sealed class SpareReceipts
+{
+    private readonly Proto.Receipt?[] _receipts = new Proto.Receipt?[ReceiptWindow.ResponseReceipts];
+
+    /// <summary>The receipt at a place of a response, with what it held in the one before.</summary>
+    public Proto.Receipt this[int place] => _receipts[place] ??= new Proto.Receipt();
 }
 
 /// <summary>The text of the ring ids seen last, so that a receipt does not format it anew. Used by one task at a time.</summary>

@@ -95,6 +95,26 @@ public sealed class ReceiptTests
     }
 
     [Fact]
+    public async Task A_receipt_that_is_used_again_keeps_nothing_of_the_message_before()
+    {
+        var (window, spare) = (new ReceiptWindow(_table, new RingTexts()), new SpareReceipts());
+        foreach (var status in new[] { SubmitStatus.Accepted, SubmitStatus.TooLarge, SubmitStatus.Accepted })
+        {
+            var counter = status == SubmitStatus.Accepted ? 7UL : 0;
+            window.Submitted(await window.TakeAsync(default), new SubmitResult(status, counter));
+            if (counter > 0) _table.Delivered(Delivery(counter), 10);
+            var response = new Proto.MulticastResponse();
+
+            Assert.True(window.Drain(response, spare));
+
+            var expected = counter > 0
+                ? new Proto.Receipt { Counter = 7, RingId = Ring.ToString(), Seq = 7, TNs = 10 }
+                : new Proto.Receipt { Failure = _table.TooLarge };
+            Assert.Equal(expected, Assert.Single(response.Receipts));
+        }
+    }
+
+    [Fact]
     public async Task When_the_node_leaves_a_message_is_never_ordered_or_ordered_with_an_outcome_that_is_not_known_here()
     {
         var window = new ReceiptWindow(_table, new RingTexts());
@@ -110,7 +130,7 @@ public sealed class ReceiptTests
     private static List<Proto.Receipt> Drained(ReceiptWindow window)
     {
         var response = new Proto.MulticastResponse();
-        window.Drain(response);
+        window.Drain(response, new SpareReceipts());
         return [.. response.Receipts];
     }
 
