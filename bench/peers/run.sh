@@ -148,7 +148,7 @@ membership_client() {
     shift
     "$MBR" bench ring --json --socket "$work/n$node.sock" --warmup 700ms "$@" | jq -c --argjson node "$node" '
         def latency: if . == null then { count: 0, p50: 0, p99: 0, p999: 0 } else { count, p50, p99, p999: .p99_9 } end;
-        { node: $node, size, outstanding, seconds, sent, messages_per_second: .delivered_per_s, megabytes_per_second: .mb_per_s,
+        { node: $node, size, outstanding, seconds, sent, cuts, messages_per_second: .delivered_per_s, megabytes_per_second: .mb_per_s,
           self_us: (.latency_us.self | latency), other_us: (.latency_us.other | latency), order_errors, view_changes }'
 }
 
@@ -172,7 +172,7 @@ run_case() {
         if [ "$kind" = lone ]; then
             flags+=(--outstanding 1)
         elif [ "$family" = membership ]; then
-            # mbr counts receipts, not what its reader has read: a wider window outruns the reader, and the daemon cuts it off.
+            # The window closes over a sender's own deliveries, but the other senders may outrun its reader on a busy machine: the daemon then cuts it off ("cuts").
             flags+=(--outstanding $((size * WINDOW_MESSAGES > WINDOW_BYTES ? WINDOW_BYTES / size : WINDOW_MESSAGES)))
         fi
         if [ "$kind" != all ] && ((node > 1)); then flags+=(--receive-only); fi
