@@ -106,7 +106,7 @@ stage_campaign() {
     base=$(date +%s)
     [[ $depth == deep ]] && seeds=10000
     echo "simulator: $seeds seeds from base $base"
-    if dotnet tests/Simulation/bin/Release/net10.0/Membership.Simulation.dll --seeds "$seeds" --base "$base" --jobs "$(nproc)"; then
+    if DOTNET_GCHeapHardLimit=0x180000000 dotnet tests/Simulation/bin/Release/net10.0/Membership.Simulation.dll --seeds "$seeds" --base "$base" --jobs "$(nproc)"; then
         echo "1 passed, 0 failed, 0 skipped"
     else
         echo "0 passed, 1 failed, 0 skipped"

@@ -15,6 +15,7 @@ public sealed partial class TotemNode
     private NodeSet _proposal;
     private Instant _startedAt;
     private Instant _proposedSince;
+    private Instant _joinSentAt;
     private int _consensusExpiries;
 
     /// <summary>What a peer said in this gather.</summary>
@@ -157,9 +158,19 @@ public sealed partial class TotemNode
             isNews = true;
         }
 
-        if (isNews) SendJoin(now, effects);
+        if (isNews) SendJoinSoon(now, effects);
         CheckConsensus(now, effects);
     }
+
+    /// <summary>News leaves at once, but Joins answer Joins: without a distance between them a disagreement would multiply at network speed.</summary>
+    private void SendJoinSoon(Instant now, ITotemEffects effects)
+    {
+        var earliest = _joinSentAt + JoinSpacing;
+        if (now >= earliest) SendJoin(now, effects);
+        else if (_timers.Due(TotemTimer.Join) > earliest) _timers.Arm(TotemTimer.Join, earliest);
+    }
+
+    private static readonly TimeSpan JoinSpacing = TimeSpan.FromMilliseconds(1);
 
     /// <summary>Nodes this node would form a ring with.</summary>
     private NodeSet OwnRow(Instant now)
@@ -217,6 +228,7 @@ public sealed partial class TotemNode
         var length = _join.Write(_packet);
         effects.Send(ReachablePeers(), _packet.AsSpan(0, length));
         effects.Flush();
+        _joinSentAt = now;
         _timers.Arm(TotemTimer.Join, now + _options.Join);
     }
 

@@ -47,12 +47,34 @@ public sealed class Campaign(int nodes)
         using var source = seeds.GetEnumerator();
         var workers = Enumerable.Range(0, jobs).Select(_ => new Thread(() => Work(source, () => IsTimeUp(began, processor, limit), say))).ToList();
         workers.ForEach(worker => worker.Start());
-        workers.ForEach(worker => worker.Join());
+        workers.ForEach(worker => Await(worker, say));
         _processor = Environment.CpuUsage.TotalTime - processor;
     }
 
     private bool IsTimeUp(long began, TimeSpan processor, TimeSpan? limit) =>
         Stopwatch.GetElapsedTime(began) >= limit || Environment.CpuUsage.TotalTime - processor >= ProcessorMax;
+
+    /// <summary>Waits for a worker; a run that takes far longer than any other is named while it lasts, so that it can be replayed.</summary>
+    private void Await(Thread worker, Action<string> say)
+    {
+        while (!worker.Join(LookPace))
+        {
+            lock (_gate)
+            {
+                foreach (var (seed, since) in _running)
+                {
+                    if (Stopwatch.GetElapsedTime(since) > LongRun && _long.Add(seed))
+                        say($"seed {seed} has run for {LongRun.TotalSeconds:F0} s\n    replay: {ReplayCommand(seed, nodes)}");
+                }
+            }
+        }
+    }
+
+    private static readonly TimeSpan LookPace = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongRun = TimeSpan.FromSeconds(20);
+
+    private readonly Dictionary<ulong, long> _running = [];
+    private readonly HashSet<ulong> _long = [];
 
     private void Work(IEnumerator<ulong> seeds, Func<bool> isTimeUp, Action<string> say)
     {
@@ -63,9 +85,14 @@ public sealed class Campaign(int nodes)
             {
                 if (_failed.Count >= FailuresEnough || !seeds.MoveNext()) return;
                 seed = seeds.Current;
+                _running[seed] = Stopwatch.GetTimestamp();
             }
             var result = Simulator.Run(seed, nodes);
-            lock (_gate) Add(result, say);
+            lock (_gate)
+            {
+                _running.Remove(seed);
+                Add(result, say);
+            }
         }
     }
 
