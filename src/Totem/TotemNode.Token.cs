@@ -8,7 +8,8 @@ public sealed partial class TotemNode
     private static readonly TimeSpan LingerIdle = TimeSpan.FromMicroseconds(500);
     private static readonly TimeSpan LingerMax = TimeSpan.FromMilliseconds(3);
     private static readonly TimeSpan RetransmitMin = TimeSpan.FromMilliseconds(5);
-    private const int IdleRotationsToHold = 2;
+    // The first quiet visit counts one: two whole rotations without news have passed at the third, and every member has seen the last frames stable.
+    private const int IdleRotationsToHold = 3;
 
     private readonly Token _token = new();
     private readonly Token _incoming = new();
@@ -403,7 +404,7 @@ public sealed partial class TotemNode
     /// <summary>A message waits and the token may be held elsewhere: ask at once when it was idle, else when it does not come soon.</summary>
     private void ScheduleAsking(Instant now, ITotemEffects effects)
     {
-        if (_token.IdleRotations > 0) AskForToken(now, effects);
+        if (_token.IdleRotations >= IdleRotationsToHold - 1) AskForToken(now, effects);
         else _timers.Arm(TotemTimer.HoldCancel, now + AskAfter);
     }
 
