@@ -18,8 +18,8 @@ root=$(cd "$here/../.." && pwd)
 
 NODES=3
 CLUSTER_WAIT_S=30
-WINDOW_MESSAGES=512
-WINDOW_BYTES=$((256 * 1024))
+WINDOW_MESSAGES=2048
+WINDOW_BYTES=$((1024 * 1024))
 rounds=5 seconds=2 sizes=64,1024,65536 systems=corosync-rr,corosync,membership out=
 MBR=${MBR:-$root/mbr}
 MEMBERSHIPD=${MEMBERSHIPD:-$root/membershipd}
