@@ -114,6 +114,9 @@ public static class Simulator
         runner.StopAll();
         var bound = (3 * (swarm.World.Token + swarm.World.Consensus)) + Merge + (runner.CanHoldDown ? HoldDownMax : TimeSpan.Zero);
         var deadline = began + (long)bound.TotalNanoseconds;
+
+        // Silence that began under the faults may still end in a verdict: calm (I15) begins when that time is over.
+        world.RunTo(began + (2 * (long)swarm.World.LinkDown.TotalNanoseconds));
         var check = 0;
         var settled = world.RunTo(deadline, () => ++check % 64 == 0 && IsSettled(world));
         if (world.History.Violations.Count > 0) return TimeSpan.Zero;
