@@ -1,17 +1,17 @@
 // What daemons cost that have nothing to do. Writes a markdown table.
 //
-//   dotnet run -c Release --project bench/idle -- [--nodes 3,5,8,16] [--timing lan,fast] [--links 1] [--look 20]
+//   dotnet run -c Release --project bench/idle -- [--nodes 3,5,8,16] [--timing lan,fast] [--links 1] [--look 20] [--settle 30]
 //
 // Needs root, iproute2 and nftables. CPU is user and system time of the daemon in percent of one core; packets are those of the node's
-// own interface, counted by the kernel; both over the look, after the cluster was left alone for five seconds.
+// own interface, counted by the kernel; both over the look, after the cluster
+// was left alone for the settling time, in which the runtime still compiles what the start of a daemon made hot.
 using System.Diagnostics;
 using System.Globalization;
 using Membership.Namespaces;
 
-const int SettleSeconds = 5;
 int[] sizes = [3, 5, 8, 16];
 string[] timings = ["lan", "fast"];
-var (links, look) = (1, TimeSpan.FromSeconds(20));
+var (links, look, settle) = (1, TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(30));
 for (var i = 0; i + 1 < args.Length; i += 2)
 {
     switch (args[i])
@@ -20,8 +20,9 @@ for (var i = 0; i + 1 < args.Length; i += 2)
         case "--timing": timings = args[i + 1].Split(','); break;
         case "--links": links = int.Parse(args[i + 1], CultureInfo.InvariantCulture); break;
         case "--look": look = TimeSpan.FromSeconds(int.Parse(args[i + 1], CultureInfo.InvariantCulture)); break;
+        case "--settle": settle = TimeSpan.FromSeconds(int.Parse(args[i + 1], CultureInfo.InvariantCulture)); break;
         default:
-            Console.Error.WriteLine("usage: idle [--nodes 3,5] [--timing lan,fast] [--links N] [--look SECONDS]");
+            Console.Error.WriteLine("usage: idle [--nodes 3,5] [--timing lan,fast] [--links N] [--look SECONDS] [--settle SECONDS]");
             return 64;
     }
 }
@@ -32,7 +33,7 @@ if (Requirements.Missing() is { } missing)
     return 77;
 }
 
-Console.WriteLine($"{links} link(s) a node, {Environment.ProcessorCount} cores, {look.TotalSeconds:0} s");
+Console.WriteLine($"{links} link(s) a node, {Environment.ProcessorCount} cores, {look.TotalSeconds:0} s, after {settle.TotalSeconds:0} s of settling");
 Console.WriteLine();
 Console.WriteLine("| profile | nodes | CPU % a node | packets/s sent, a node and link | packets/s received | bytes/s sent | RSS MiB a node |");
 Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- |");
@@ -41,7 +42,7 @@ foreach (var timing in timings)
     foreach (var size in sizes)
     {
         await using var cluster = await NamespaceCluster.StartAsync(new ClusterPlan { Nodes = size, Links = links, Timing = timing });
-        await Task.Delay(TimeSpan.FromSeconds(SettleSeconds));
+        await Task.Delay(settle);
         var cpu = Cpu(cluster);
         var traffic = Traffic(cluster);
         var started = Stopwatch.GetTimestamp();

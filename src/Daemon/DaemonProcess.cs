@@ -153,7 +153,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
             AllowFaultInjection = _line.AllowFaultInjection,
             FaultSeed = seed,
         };
-        var start = new NodeStart(_configuration.LinkOptions(_self.Id, keys), _configuration.TotemOptions(_self.Id), boot, state.RingSequence, state.ReservedUpTo, seed);
+        var start = new NodeStart(
+            _configuration.LinkOptions(_self.Id, keys), _configuration.TotemOptions(_self.Id), _configuration.QuorumOptions(_self.Id), null, ClusterConfiguration.GroupOptions(_self.Id), boot, state.RingSequence, state.ReservedUpTo, seed);
         var observer = new RingObserver(_self.Id, boot.Short, _log, _views, _receipts, _states, _ringLog.Add);
         try
         {

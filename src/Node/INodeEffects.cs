@@ -1,4 +1,6 @@
+using Membership.Cpg;
 using Membership.Links;
+using Membership.Quorum;
 using Membership.Totem;
 
 namespace Membership.Node;
@@ -10,11 +12,29 @@ public interface INodeEffects
     /// <summary>Send datagrams of <paramref name="segmentBytes"/> each (the last may be shorter) to each target on one link.</summary>
     void Transmit(LinkId link, NodeSet targets, ReadOnlySpan<byte> datagrams, int segmentBytes);
 
-    /// <summary>A message, in its place of the order.</summary>
+    /// <summary>A message of the raw ring, in its place of the order.</summary>
     void Deliver(in Delivery delivery, ReadOnlySpan<byte> payload);
 
     /// <summary>A view, in its place of the order.</summary>
     void InstallView(View view);
+
+    /// <summary>The verdict about quorum changed, or the view it is about; in its place of the order, after that view.</summary>
+    void QuorumChanged(QuorumState state);
+
+    /// <summary>Make this durable; give the newest one to the next start. The node does not wait for it.</summary>
+    void PersistQuorum(QuorumRecord record);
+
+    /// <summary>The change asked for by <see cref="MembershipNode.ChangeQuorum"/> took effect (null), or was refused and why.</summary>
+    void QuorumChangeDone(ulong tag, string? error);
+
+    /// <summary>The membership of a group changed, in its place of the order. Called for every group, local members or not.</summary>
+    void GroupChanged(GroupChange change);
+
+    /// <summary>A message of a group with members here, or of a sender of this node, in its place of the order.</summary>
+    void GroupMessage(in GroupDelivery message, ReadOnlySpan<byte> payload);
+
+    /// <summary>An accepted group message of this node was ordered after its sender's membership had ended: nobody gets it.</summary>
+    void GroupDropped(ulong counter);
 
     /// <summary>An accepted message of this node will be delivered nowhere (only when the node leaves). Of one that was ordered but not yet delivered here when the node stops, nothing is said: others may deliver it.</summary>
     void Failed(ulong counter);

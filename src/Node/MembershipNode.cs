@@ -1,4 +1,6 @@
+using Membership.Cpg;
 using Membership.Links;
+using Membership.Quorum;
 using Membership.Totem;
 
 namespace Membership.Node;
@@ -6,11 +8,15 @@ namespace Membership.Node;
 /// <summary>Everything a node needs to begin: settings and what the host drew or read.</summary>
 /// <param name="Links">Settings of the links.</param>
 /// <param name="Totem">Settings of the ring.</param>
+/// <param name="Quorum">Settings of quorum; valid ones.</param>
+/// <param name="QuorumRecord">What <see cref="INodeEffects.PersistQuorum"/> last made durable in an earlier start; null on the first.</param>
+/// <param name="Groups">Limits of process groups.</param>
 /// <param name="Boot">128 random bits of this start.</param>
 /// <param name="RingSequence">Highest ring sequence that an earlier start may have used (the newest valid reservation).</param>
 /// <param name="ReservedUpTo">Ring sequences up to this one are already durable for this start.</param>
 /// <param name="Seed">Seed of the node's one random source.</param>
-public sealed record NodeStart(LinkOptions Links, TotemOptions Totem, BootId Boot, ulong RingSequence, ulong ReservedUpTo, int Seed);
+public sealed record NodeStart(
+    LinkOptions Links, TotemOptions Totem, QuorumOptions Quorum, QuorumRecord? QuorumRecord, CpgOptions Groups, BootId Boot, ulong RingSequence, ulong ReservedUpTo, int Seed);
 
 /// <summary>One node's whole stack behind three kinds of input: a datagram, a tick, a command. Decides everything, touches nothing.</summary>
 /// <remarks>Single-threaded; the daemon, the simulator and the replayer run this same type.</remarks>
@@ -18,6 +24,8 @@ public sealed class MembershipNode : IDisposable
 {
     private readonly LinkLayer _links;
     private readonly TotemNode _totem;
+    private readonly QuorumNode _quorum;
+    private readonly CpgNode _groups;
     private readonly Wiring _wiring;
     private readonly TimeSpan _shortStall;
     private readonly TimeSpan _longStall;
@@ -29,19 +37,34 @@ public sealed class MembershipNode : IDisposable
     {
         _links = new LinkLayer(start.Links, start.Boot, ciphers, new Random(start.Seed));
         _totem = new TotemNode(start.Totem, start.Boot.Short, start.RingSequence, start.ReservedUpTo, _links.FrameBytesMax);
-        _wiring = new Wiring(_links, _totem, start.Totem.Nodes);
+        _quorum = new QuorumNode(start.Quorum, start.Boot.Short, start.QuorumRecord);
+        _groups = new CpgNode(start.Groups);
+        _wiring = new Wiring(_links, _totem, _quorum, _groups, start.Totem.Nodes);
         _longStall = start.Totem.LinkDown;
         _shortStall = start.Totem.LinkDown / 4;
     }
 
     /// <summary>When <see cref="OnTick"/> is next due.</summary>
-    public Instant NextDeadline => _links.NextDeadline < _totem.NextDeadline ? _links.NextDeadline : _totem.NextDeadline;
+    public Instant NextDeadline
+    {
+        get
+        {
+            var ring = _links.NextDeadline < _totem.NextDeadline ? _links.NextDeadline : _totem.NextDeadline;
+            return ring < _quorum.NextDeadline ? ring : _quorum.NextDeadline;
+        }
+    }
 
     /// <summary>The state of the ring protocol.</summary>
     public TotemState State => _totem.State;
 
     /// <summary>The regular view in force; null before the first.</summary>
     public View? View => _totem.View;
+
+    /// <summary>The verdict about quorum in force.</summary>
+    public QuorumState Quorum => _quorum.State;
+
+    /// <summary>The process groups, for reading only.</summary>
+    public CpgNode Groups => _groups;
 
     /// <summary>Bytes waiting for the token.</summary>
     public int QueuedBytes => _totem.QueuedBytes;
@@ -90,12 +113,70 @@ public sealed class MembershipNode : IDisposable
         _links.OnTick(now, _wiring);
         _wiring.DrainEvidence();
         _totem.OnTick(now, _wiring);
+        _quorum.OnTick(now, _wiring);
         End();
     }
 
-    /// <summary>A message to be ordered. On Accepted it will be delivered here too, or <see cref="INodeEffects.Failed"/> is called.</summary>
-    public SubmitResult Submit(Instant now, ReadOnlySpan<byte> payload, DeliveryLevel level, byte service, INodeEffects effects) =>
-        _totem.Submit(payload, level, service);
+    /// <summary>A message of the raw ring to be ordered. On Accepted it will be delivered here too, or <see cref="INodeEffects.Failed"/> is called.</summary>
+    public SubmitResult Submit(Instant now, ReadOnlySpan<byte> payload, DeliveryLevel level, INodeEffects effects)
+    {
+        _wiring.Begin(now, effects);
+        return _wiring.Submit([], payload, level, ServiceId.Raw);
+    }
+
+    /// <summary>A message to a group of one of this node's memberships. On Accepted it comes back by <see cref="INodeEffects.GroupMessage"/>, <see cref="INodeEffects.GroupDropped"/> or <see cref="INodeEffects.Failed"/>. <see cref="OnSubmitted"/> follows a batch.</summary>
+    public SendResult SendToGroup(Instant now, uint slot, ReadOnlySpan<byte> payload, DeliveryLevel level, INodeEffects effects)
+    {
+        _wiring.Begin(now, effects);
+        return _groups.Send(slot, payload, level, _wiring);
+    }
+
+    /// <summary>A session of this host asks to join a group; see <see cref="CpgNode.Join"/>.</summary>
+    public JoinResult JoinGroup(Instant now, uint session, uint pid, string group, INodeEffects effects)
+    {
+        NoteTime(now, effects);
+        _wiring.Begin(now, effects);
+        var result = _groups.Join(session, pid, group, _wiring);
+        End();
+        return result;
+    }
+
+    /// <summary>A membership asks to leave its group; see <see cref="CpgNode.Leave"/>.</summary>
+    public GroupStatus LeaveGroup(Instant now, uint slot, INodeEffects effects)
+    {
+        NoteTime(now, effects);
+        _wiring.Begin(now, effects);
+        var status = _groups.Leave(slot, _wiring);
+        End();
+        return status;
+    }
+
+    /// <summary>A session of this host is gone; see <see cref="CpgNode.EndSession"/>.</summary>
+    public void EndSession(Instant now, uint session, INodeEffects effects)
+    {
+        NoteTime(now, effects);
+        _wiring.Begin(now, effects);
+        _groups.EndSession(session, _wiring);
+        End();
+    }
+
+    /// <summary>An operator's change of votes or expected votes; ends in <see cref="INodeEffects.QuorumChangeDone"/>, maybe at once.</summary>
+    public void ChangeQuorum(Instant now, QuorumChange change, ulong tag, INodeEffects effects)
+    {
+        NoteTime(now, effects);
+        _wiring.Begin(now, effects);
+        _quorum.Change(now, change, tag, _wiring);
+        End();
+    }
+
+    /// <summary>What the witness says to this node; null: the session with it, or its lease, is gone.</summary>
+    public void OnWitness(Instant now, WitnessAnswer? answer, INodeEffects effects)
+    {
+        NoteTime(now, effects);
+        _wiring.Begin(now, effects);
+        _quorum.OnWitness(now, answer, _wiring);
+        End();
+    }
 
     /// <summary>All submits at hand have been fed: a held token may be used now.</summary>
     public void OnSubmitted(Instant now, INodeEffects effects)
@@ -151,6 +232,7 @@ public sealed class MembershipNode : IDisposable
     private void End()
     {
         _wiring.DrainEvidence();
+        _wiring.DrainControl();
         _links.Flush(_wiring);
         _expected = NextDeadline;
     }

@@ -1,16 +1,21 @@
+using Membership.Cpg;
 using Membership.Links;
+using Membership.Quorum;
 using Membership.Totem;
 
 namespace Membership.Node;
 
 /// <summary>Carries the effects of each layer to the next one, and the rest to the host. Frames go through at once; evidence waits for the end
 /// of the input that brought it, so that no layer is re-entered while it walks its own state.</summary>
-internal sealed class Wiring(LinkLayer links, TotemNode totem, NodeTable nodes) : ILinkEffects, ITotemEffects
+internal sealed class Wiring(LinkLayer links, TotemNode totem, QuorumNode quorum, CpgNode groups, NodeTable nodes)
+    : ILinkEffects, ITotemEffects, IQuorumEffects, ICpgEffects
 {
+    private readonly Queue<(byte Service, byte[] Payload)> _control = new();
     private readonly Queue<Evidence> _evidence = new();
     private INodeEffects _host = null!; // set by Begin before any other call
     private Instant _now;
     private bool _suspects;
+    private bool _hasControl;
     private NodeSet? _neighbours;
 
     private readonly record struct Evidence(NodeId Peer, BootId Boot, PeerState State, PeerReason Reason, NodeSet? Row);
@@ -39,6 +44,43 @@ internal sealed class Wiring(LinkLayer links, TotemNode totem, NodeTable nodes) 
             }
             else return;
         }
+    }
+
+    /// <summary>Submits of services above the ring, in their order: nothing overtakes control messages that the ring's queue had no room for.</summary>
+    public SubmitResult Submit(ReadOnlySpan<byte> header, ReadOnlySpan<byte> payload, DeliveryLevel level, byte service)
+    {
+        FillQueue();
+        return _control.Count > 0 ? new SubmitResult(SubmitStatus.QueueFull, 0) : totem.Submit(header, payload, level, service);
+    }
+
+    /// <summary>Gives waiting control messages to the ring, and lets it use a held token for them.</summary>
+    public void DrainControl()
+    {
+        while (_hasControl)
+        {
+            _hasControl = false;
+            FillQueue();
+            totem.OnSubmitted(_now, this); // may deliver, and deliveries may submit
+            DrainEvidence();
+        }
+
+        if (_control.Count > 0) FillQueue();
+    }
+
+    private void FillQueue()
+    {
+        while (_control.TryPeek(out var next))
+        {
+            var status = totem.Submit(next.Payload, DeliveryLevel.Agreed, next.Service).Status;
+            if (status == SubmitStatus.QueueFull) return;
+            _control.Dequeue(); // a node that leaves has nothing more to say
+        }
+    }
+
+    private void AddControl(byte service, ReadOnlySpan<byte> payload)
+    {
+        _control.Enqueue((service, payload.ToArray()));
+        _hasControl = true;
     }
 
     private void Feed(in Evidence item)
@@ -76,9 +118,41 @@ internal sealed class Wiring(LinkLayer links, TotemNode totem, NodeTable nodes) 
 
     void ITotemEffects.Flush() => links.Flush(this);
 
-    void ITotemEffects.Deliver(in Delivery delivery, ReadOnlySpan<byte> payload) => _host.Deliver(delivery, payload);
+    void ITotemEffects.Deliver(in Delivery delivery, ReadOnlySpan<byte> payload)
+    {
+        switch (delivery.Service)
+        {
+            case ServiceId.Groups: groups.OnMessage(delivery, payload, this); break;
+            case ServiceId.Quorum: quorum.OnMessage(_now, delivery, payload, this); break;
+            default: _host.Deliver(delivery, payload); break;
+        }
+    }
 
-    void ITotemEffects.InstallView(View view) => _host.InstallView(view);
+    void ITotemEffects.InstallView(View view)
+    {
+        _host.InstallView(view);
+        quorum.OnView(_now, view, this);
+        groups.OnView(view, this);
+    }
+
+    void IQuorumEffects.Submit(ReadOnlySpan<byte> payload) => AddControl(ServiceId.Quorum, payload);
+
+    void IQuorumEffects.Changed(QuorumState state) => _host.QuorumChanged(state);
+
+    void IQuorumEffects.Persist(QuorumRecord record) => _host.PersistQuorum(record);
+
+    void IQuorumEffects.ChangeDone(ulong tag, string? error) => _host.QuorumChangeDone(tag, error);
+
+    SubmitResult ICpgEffects.Submit(ReadOnlySpan<byte> header, ReadOnlySpan<byte> payload, DeliveryLevel level) =>
+        Submit(header, payload, level, ServiceId.Groups);
+
+    void ICpgEffects.SubmitControl(ReadOnlySpan<byte> payload) => AddControl(ServiceId.Groups, payload);
+
+    void ICpgEffects.Changed(GroupChange change) => _host.GroupChanged(change);
+
+    void ICpgEffects.Message(in GroupDelivery message, ReadOnlySpan<byte> payload) => _host.GroupMessage(message, payload);
+
+    void ICpgEffects.Dropped(ulong counter) => _host.GroupDropped(counter);
 
     void ITotemEffects.Failed(ulong counter) => _host.Failed(counter);
 

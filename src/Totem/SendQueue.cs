@@ -27,17 +27,19 @@ internal sealed class SendQueue(int bytesMax)
     public ulong HeadCounter => _count == 0 ? 0 : _messages[_head].Counter;
 
     /// <summary>Copies a message in; false when the queue is at its limit.</summary>
-    public bool TryAdd(ulong counter, DeliveryLevel level, byte service, ReadOnlySpan<byte> payload)
+    public bool TryAdd(ulong counter, DeliveryLevel level, byte service, ReadOnlySpan<byte> header, ReadOnlySpan<byte> payload)
     {
-        if (_count > 0 && Bytes + payload.Length > bytesMax) return false;
+        var length = header.Length + payload.Length;
+        if (_count > 0 && Bytes + length > bytesMax) return false;
         if (_count == _messages.Length) Grow();
-        var chunk = Room(payload.Length);
-        payload.CopyTo(chunk.Bytes.AsSpan(chunk.Used));
-        _messages[(_head + _count) & (_messages.Length - 1)] = new Message(counter, level, service, chunk, chunk.Used, payload.Length);
-        chunk.Used += payload.Length;
+        var chunk = Room(length);
+        header.CopyTo(chunk.Bytes.AsSpan(chunk.Used));
+        payload.CopyTo(chunk.Bytes.AsSpan(chunk.Used + header.Length));
+        _messages[(_head + _count) & (_messages.Length - 1)] = new Message(counter, level, service, chunk, chunk.Used, length);
+        chunk.Used += length;
         chunk.Messages++;
         _count++;
-        Bytes += payload.Length;
+        Bytes += length;
         return true;
     }
 

@@ -62,7 +62,7 @@ public sealed partial class TotemNode
         _receivedCommit = new CommitToken(_nodes);
         _joins = new JoinState[_nodes.Count];
         _reassembly = new Reassembly[_nodes.Count];
-        for (var i = 0; i < _reassembly.Length; i++) _reassembly[i] = new Reassembly(options.MessageBytesMax);
+        for (var i = 0; i < _reassembly.Length; i++) _reassembly[i] = new Reassembly(options.MessageBytesMax + TotemOptions.HeaderBytesMax);
         _ringSequenceMax = ringSequence;
         _reservedUpTo = reservedUpTo;
         _frameBytes = frameBytes;
@@ -135,11 +135,14 @@ public sealed partial class TotemNode
     }
 
     /// <summary>A message of this node. It is ordered at the next visit of the token; <see cref="OnSubmitted"/> follows a batch of submits.</summary>
-    public SubmitResult Submit(ReadOnlySpan<byte> payload, DeliveryLevel level, byte service)
+    public SubmitResult Submit(ReadOnlySpan<byte> payload, DeliveryLevel level, byte service) => Submit([], payload, level, service);
+
+    /// <summary>The same for a message that a layer above wrote a header of at most <see cref="TotemOptions.HeaderBytesMax"/> for.</summary>
+    public SubmitResult Submit(ReadOnlySpan<byte> header, ReadOnlySpan<byte> payload, DeliveryLevel level, byte service)
     {
         if (!IsRunning || _isLeaving) return new SubmitResult(SubmitStatus.NotRunning, 0);
         if (payload.Length > _options.MessageBytesMax) return new SubmitResult(SubmitStatus.TooLarge, 0);
-        if (!_queue.TryAdd(_counter + 1, level, service, payload)) return new SubmitResult(SubmitStatus.QueueFull, 0);
+        if (!_queue.TryAdd(_counter + 1, level, service, header, payload)) return new SubmitResult(SubmitStatus.QueueFull, 0);
         return new SubmitResult(SubmitStatus.Accepted, ++_counter);
     }
 

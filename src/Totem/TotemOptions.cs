@@ -26,6 +26,9 @@ public sealed record TotemOptions
     /// <summary>Joins are repeated at this pace while gathering.</summary>
     public TimeSpan Join { get; init; } = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>Bytes that a layer above may put before a message, beyond <see cref="MessageBytesMax"/>.</summary>
+    public const int HeaderBytesMax = 64;
+
     /// <summary>Largest message in bytes.</summary>
     public int MessageBytesMax { get; init; } = 16 * 1024 * 1024;
 

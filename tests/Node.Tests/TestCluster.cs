@@ -1,4 +1,6 @@
+using Membership.Cpg;
 using Membership.Links;
+using Membership.Quorum;
 using Membership.Totem;
 
 namespace Membership.Node.Tests;
@@ -112,7 +114,7 @@ internal sealed class TestHost : INodeEffects
         };
         var totem = new TotemOptions { Nodes = cluster.Table, Self = cluster.Table[position], LinkDown = linkDown };
         var boot = new BootId(1, 1000 + (ulong)position);
-        Core = new MembershipNode(new NodeStart(links, totem, boot, 0, 2048, position), new AesGcmSuite());
+        Core = new MembershipNode(new NodeStart(links, totem, new QuorumOptions { Self = links.Self, Voters = [.. links.Nodes.Nodes(links.Nodes.All).Select(node => new Voter(node, 1))] }, null, new CpgOptions { Self = links.Self }, boot, 0, 2048, position), new AesGcmSuite());
     }
 
     public int Position { get; }
@@ -137,7 +139,7 @@ internal sealed class TestHost : INodeEffects
 
     public SubmitResult Submit(ReadOnlySpan<byte> payload, DeliveryLevel level = DeliveryLevel.Agreed)
     {
-        var result = Core.Submit(_cluster.Now, payload, level, 0, this);
+        var result = Core.Submit(_cluster.Now, payload, level, this);
         Core.OnSubmitted(_cluster.Now, this);
         return result;
     }
@@ -155,6 +157,30 @@ internal sealed class TestHost : INodeEffects
     {
         Delivered++;
         if (IsRecording) Log.Add($"{delivery.Ring}/{delivery.Seq}.{delivery.Index} {Convert.ToHexString(payload[..Math.Min(8, payload.Length)])}");
+    }
+
+    void INodeEffects.QuorumChanged(QuorumState state)
+    {
+    }
+
+    void INodeEffects.PersistQuorum(QuorumRecord record)
+    {
+    }
+
+    void INodeEffects.QuorumChangeDone(ulong tag, string? error)
+    {
+    }
+
+    void INodeEffects.GroupChanged(GroupChange change)
+    {
+    }
+
+    void INodeEffects.GroupMessage(in GroupDelivery message, ReadOnlySpan<byte> payload)
+    {
+    }
+
+    void INodeEffects.GroupDropped(ulong counter)
+    {
     }
 
     public void InstallView(View view) => Views.Add(view);

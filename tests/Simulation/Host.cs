@@ -1,5 +1,7 @@
+using Membership.Cpg;
 using Membership.Links;
 using Membership.Node;
+using Membership.Quorum;
 using Membership.Totem;
 
 namespace Membership.Simulation;
@@ -145,7 +147,7 @@ public sealed class Host : INodeEffects
         var hash = KeyedHashCipherSuite.Fold(0, payload);
         for (var i = 0; i < count; i++)
         {
-            result = node.Submit(Local, payload, level, 0, this);
+            result = node.Submit(Local, payload, level, this);
             if (result.Status != SubmitStatus.Accepted) break;
             _world.History.Sent(Incarnation, _world.Now, result.Counter, hash, payload.Length, level);
         }
@@ -327,6 +329,30 @@ public sealed class Host : INodeEffects
         _world.History.Failed(Incarnation, _world.Now, counter);
         _world.MessageFailed?.Invoke(this, counter);
         _world.Trace(this, $"failed own message {counter}");
+    }
+
+    void INodeEffects.QuorumChanged(QuorumState state)
+    {
+    }
+
+    void INodeEffects.PersistQuorum(QuorumRecord record)
+    {
+    }
+
+    void INodeEffects.QuorumChangeDone(ulong tag, string? error)
+    {
+    }
+
+    void INodeEffects.GroupChanged(GroupChange change)
+    {
+    }
+
+    void INodeEffects.GroupMessage(in GroupDelivery message, ReadOnlySpan<byte> payload)
+    {
+    }
+
+    void INodeEffects.GroupDropped(ulong counter)
+    {
     }
 
     void INodeEffects.Reserve(ulong upTo)

@@ -1,5 +1,7 @@
+using Membership.Cpg;
 using Membership.Links;
 using Membership.Node;
+using Membership.Quorum;
 using Membership.Totem;
 
 namespace Membership.Simulation;
@@ -252,6 +254,30 @@ internal sealed class StepRunner
         }
 
         public void InstallView(View view)
+        {
+        }
+
+        public void QuorumChanged(QuorumState state)
+        {
+        }
+
+        public void PersistQuorum(QuorumRecord record)
+        {
+        }
+
+        public void QuorumChangeDone(ulong tag, string? error)
+        {
+        }
+
+        public void GroupChanged(GroupChange change)
+        {
+        }
+
+        public void GroupMessage(in GroupDelivery message, ReadOnlySpan<byte> payload)
+        {
+        }
+
+        public void GroupDropped(ulong counter)
         {
         }
 

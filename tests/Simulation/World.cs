@@ -1,7 +1,9 @@
 using System.Globalization;
 using Membership.Invariants;
+using Membership.Cpg;
 using Membership.Links;
 using Membership.Node;
+using Membership.Quorum;
 using Membership.Totem;
 
 namespace Membership.Simulation;
@@ -170,7 +172,8 @@ public sealed class World
         };
         var totem = new TotemOptions { Nodes = Nodes, Self = id, PostTokenBytes = _options.PostTokenBytes, Votes = _options.Votes }
             .WithProfile(_options.Token, _options.Consensus, _options.LinkDown);
-        return new NodeStart(links, totem, boot, ringSequence, ringSequence, seed);
+        var quorum = new QuorumOptions { Self = id, Voters = [.. Nodes.Nodes(Nodes.All).Select(node => new Voter(node, 1))] };
+        return new NodeStart(links, totem, quorum, null, new CpgOptions { Self = id }, boot, ringSequence, ringSequence, seed);
     }
 
     /// <summary>Ring neighbours of a process that ended see their tripwire close, unless the network keeps it from them.</summary>

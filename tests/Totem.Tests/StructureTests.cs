@@ -57,7 +57,7 @@ public sealed class StructureTests
             random.NextBytes(bytes);
             var level = (DeliveryLevel)random.Next(2);
             sent.Add((bytes, level));
-            Assert.True(queue.TryAdd(i, level, (byte)i, bytes));
+            Assert.True(queue.TryAdd(i, level, (byte)i, [], bytes));
         }
 
         var received = new List<(byte[] Bytes, DeliveryLevel Level)>();
@@ -92,7 +92,7 @@ public sealed class StructureTests
         var queue = new SendQueue(1 << 20);
         var payload = new byte[5000];
         new Random(9).NextBytes(payload);
-        queue.TryAdd(1, DeliveryLevel.Agreed, 0, payload);
+        queue.TryAdd(1, DeliveryLevel.Agreed, 0, [], payload);
         var body = new byte[1000];
         queue.Pack(body, out _, out _);
         queue.Rewind();
@@ -115,8 +115,8 @@ public sealed class StructureTests
     {
         var queue = new SendQueue(1000);
 
-        Assert.True(queue.TryAdd(1, DeliveryLevel.Agreed, 0, new byte[5000]));
-        Assert.False(queue.TryAdd(2, DeliveryLevel.Agreed, 0, new byte[1]));
+        Assert.True(queue.TryAdd(1, DeliveryLevel.Agreed, 0, [], new byte[5000]));
+        Assert.False(queue.TryAdd(2, DeliveryLevel.Agreed, 0, [], new byte[1]));
     }
 
     [Fact]

@@ -1,5 +1,7 @@
 using System.Net;
+using Membership.Cpg;
 using Membership.Links;
+using Membership.Quorum;
 using Membership.Totem;
 
 namespace Membership.Daemon.Configuration;
@@ -88,6 +90,19 @@ internal sealed record ClusterConfiguration
         PostTokenBytes = Ring.PostTokenBytes,
         WindowFrames = Ring.WindowFrames,
     };
+
+    /// <summary>Settings of quorum of one node.</summary>
+    public QuorumOptions QuorumOptions(NodeId self) => new()
+    {
+        Self = self,
+        Voters = [.. Nodes.Select(n => new Voter(n.Id, n.Votes)).OrderBy(voter => voter.Node.Value)],
+        WaitForAll = Quorum.WaitForAll,
+        AllowDownscale = Quorum.AllowDownscale,
+        ExpectedVotes = Quorum.ExpectedVotes,
+    };
+
+    /// <summary>Limits of process groups of one node.</summary>
+    public static CpgOptions GroupOptions(NodeId self) => new() { Self = self };
 }
 
 /// <summary>One node of the cluster.</summary>

@@ -1,5 +1,7 @@
+using Membership.Cpg;
 using Membership.Links;
 using Membership.Node;
+using Membership.Quorum;
 using Membership.Totem;
 
 namespace Membership.Daemon.Ring;
@@ -17,6 +19,36 @@ internal interface IRingObserver
 
     /// <summary>A view in its place of the order.</summary>
     void InstallView(View view, Instant now);
+
+    /// <summary>The verdict about quorum, or the view it is about, in its place of the order.</summary>
+    void QuorumChanged(QuorumState state, Instant now)
+    {
+    }
+
+    /// <summary>What the next start must know about quorum.</summary>
+    void PersistQuorum(QuorumRecord record)
+    {
+    }
+
+    /// <summary>An operator's change of votes took effect (null) or was refused.</summary>
+    void QuorumChangeDone(ulong tag, string? error)
+    {
+    }
+
+    /// <summary>The membership of a group changed, in its place of the order.</summary>
+    void GroupChanged(GroupChange change, Instant now)
+    {
+    }
+
+    /// <summary>A message of a group in its place of the order; the payload is valid during the call only.</summary>
+    void GroupMessage(in GroupDelivery message, ReadOnlySpan<byte> payload, Instant now)
+    {
+    }
+
+    /// <summary>An accepted group message of this node was ordered after its sender's membership had ended.</summary>
+    void GroupDropped(ulong counter, Instant now)
+    {
+    }
 
     /// <summary>An accepted message of this node will not be delivered.</summary>
     void Failed(ulong counter, Instant now);

@@ -6,7 +6,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Membership.Daemon.Ring;
 
 /// <summary>A message on its way to the ring thread.</summary>
-internal readonly record struct Submission(ReadOnlyMemory<byte> Payload, DeliveryLevel Level, byte Service, ISubmitSink Sink, ulong Tag);
+internal readonly record struct Submission(ReadOnlyMemory<byte> Payload, DeliveryLevel Level, uint Slot, ISubmitSink Sink, ulong Tag);
 
 /// <summary>Something other than a message for the ring thread to do.</summary>
 internal abstract class RingCommand

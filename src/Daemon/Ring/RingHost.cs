@@ -65,26 +65,26 @@ internal sealed class RingHost : IReservationSink, IAsyncDisposable
 
     /// <summary>Lays a message down for the ring thread without waking it, so that a batch costs one wake-up; false when the queue is full or the thread has ended. The memory must stay unchanged until the sink is called.</summary>
     /// <remarks><see cref="WakeForSubmits"/> must follow, and before anything that waits for one of the messages.</remarks>
-    public bool TryQueue(ReadOnlyMemory<byte> payload, DeliveryLevel level, byte service, ISubmitSink sink, ulong tag) =>
-        _mailbox.Submits.Writer.TryWrite(new Submission(payload, level, service, sink, tag));
+    public bool TryQueue(ReadOnlyMemory<byte> payload, DeliveryLevel level, uint slot, ISubmitSink sink, ulong tag) =>
+        _mailbox.Submits.Writer.TryWrite(new Submission(payload, level, slot, sink, tag));
 
     /// <summary>Wakes the ring thread for what was queued.</summary>
     public void WakeForSubmits() => _mailbox.WakeForSubmit();
 
     /// <summary>Hands a message to the ring thread; false when the queue is full or the thread has ended. The memory must stay unchanged until the sink is called.</summary>
-    public bool TrySubmit(ReadOnlyMemory<byte> payload, DeliveryLevel level, byte service, ISubmitSink sink, ulong tag)
+    public bool TrySubmit(ReadOnlyMemory<byte> payload, DeliveryLevel level, uint slot, ISubmitSink sink, ulong tag)
     {
-        if (!TryQueue(payload, level, service, sink, tag)) return false;
+        if (!TryQueue(payload, level, slot, sink, tag)) return false;
         WakeForSubmits();
         return true;
     }
 
     /// <summary>Hands a message to the ring thread, waiting for room. Cancelling stops the waiting; the message was then not handed over.</summary>
     /// <exception cref="RingStoppedException">The ring thread has ended.</exception>
-    public ValueTask SubmitAsync(ReadOnlyMemory<byte> payload, DeliveryLevel level, byte service, ISubmitSink sink, ulong tag, CancellationToken cancellationToken) =>
-        TrySubmit(payload, level, service, sink, tag)
+    public ValueTask SubmitAsync(ReadOnlyMemory<byte> payload, DeliveryLevel level, uint slot, ISubmitSink sink, ulong tag, CancellationToken cancellationToken) =>
+        TrySubmit(payload, level, slot, sink, tag)
             ? ValueTask.CompletedTask
-            : WaitAndSubmitAsync(new Submission(payload, level, service, sink, tag), cancellationToken);
+            : WaitAndSubmitAsync(new Submission(payload, level, slot, sink, tag), cancellationToken);
 
     /// <summary>Leave cleanly; <see cref="Completion"/> then ends with code 0. Repeated calls do nothing.</summary>
     public void Leave() => _mailbox.Leave();

@@ -1,5 +1,7 @@
+using Membership.Cpg;
 using Membership.Links;
 using Membership.Node;
+using Membership.Quorum;
 using Membership.Totem;
 
 namespace Membership.Daemon.Ring;
@@ -20,6 +22,38 @@ internal sealed partial class RingLoop : INodeEffects
     {
         _hasReported = true;
         _observer.InstallView(view, _now);
+    }
+
+    void INodeEffects.QuorumChanged(QuorumState state)
+    {
+        _hasReported = true;
+        _observer.QuorumChanged(state, _now);
+    }
+
+    void INodeEffects.PersistQuorum(QuorumRecord record) => _observer.PersistQuorum(record);
+
+    void INodeEffects.QuorumChangeDone(ulong tag, string? error)
+    {
+        _hasReported = true;
+        _observer.QuorumChangeDone(tag, error);
+    }
+
+    void INodeEffects.GroupChanged(GroupChange change)
+    {
+        _hasReported = true;
+        _observer.GroupChanged(change, _now);
+    }
+
+    void INodeEffects.GroupMessage(in GroupDelivery message, ReadOnlySpan<byte> payload)
+    {
+        _hasReported = true;
+        _observer.GroupMessage(message, payload, _now);
+    }
+
+    void INodeEffects.GroupDropped(ulong counter)
+    {
+        _hasReported = true;
+        _observer.GroupDropped(counter, _now);
     }
 
     void INodeEffects.Failed(ulong counter)

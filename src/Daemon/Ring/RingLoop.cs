@@ -237,7 +237,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
         var bytes = 0;
         while (submits < _options.SubmitsPerTurn && bytes < _options.SubmitBytesPerTurn && (_isHolding || _mailbox.Submits.Reader.TryRead(out _held)))
         {
-            var result = _node.Submit(_now, _held.Payload.Span, _held.Level, _held.Service, this);
+            var result = _node.Submit(_now, _held.Payload.Span, _held.Level, this);
             _isHolding = result.Status is SubmitStatus.QueueFull;
             if (_isHolding) break;
             submits++;

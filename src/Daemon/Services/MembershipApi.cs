@@ -156,7 +156,7 @@ internal sealed class MembershipApi(
                 if (window.IsFull) host.WakeForSubmits();   // room only comes from what lies there
                 var tag = await window.TakeAsync(cancellationToken);
                 if (payload.Length > messageBytesMax) window.Refuse(tag, receipts.TooLarge, host.Clock.Absolute(host.Clock.Now));
-                else if (!host.TryQueue(payload.Memory, level, service: 0, window, tag)) await SubmitAsync(payload.Memory, level, window, tag, cancellationToken);
+                else if (!host.TryQueue(payload.Memory, level, slot: 0, window, tag)) await SubmitAsync(payload.Memory, level, window, tag, cancellationToken);
             }
         }
         finally
@@ -169,7 +169,7 @@ internal sealed class MembershipApi(
     {
         try
         {
-            await host.SubmitAsync(payload, level, service: 0, window, tag, cancellationToken);
+            await host.SubmitAsync(payload, level, slot: 0, window, tag, cancellationToken);
         }
         catch (RingStoppedException stopped)
         {

@@ -2,8 +2,10 @@ using System.Collections.Concurrent;
 using System.Net;
 using Membership.Daemon.Ring;
 using Membership.Daemon.State;
+using Membership.Cpg;
 using Membership.Links;
 using Membership.Node;
+using Membership.Quorum;
 using Membership.Totem;
 using Xunit.Abstractions;
 
@@ -294,7 +296,7 @@ public sealed class RingHostTests(ITestOutputHelper output)
                 LinkDown = TimeSpan.FromMilliseconds(600),
             };
             var totem = new TotemOptions { Nodes = nodes, Self = id };
-            var start = new NodeStart(links, totem, new BootId((ulong)Random.Shared.NextInt64(), (ulong)Random.Shared.NextInt64()), 0, 1024, id.Value);
+            var start = new NodeStart(links, totem, new QuorumOptions { Self = id, Voters = [.. peers.Select(peer => new Voter(peer.Node, 1))] }, null, new CpgOptions { Self = id }, new BootId((ulong)Random.Shared.NextInt64(), (ulong)Random.Shared.NextInt64()), 0, 1024, id.Value);
             var options = new RingHostOptions { Peers = peers, Self = id, AllowFaultInjection = faults, SubmitCapacity = submitCapacity };
             Host = RingHost.Start(options, start, new AesGcmSuite(), Observer, reservations);
         }

@@ -45,7 +45,7 @@ public sealed class MembershipServiceTests : IAsyncLifetime
         var states = new NodeStates(configuration.Table, self.Id);
         var observer = new RingObserver(self.Id, boot.Short, _log, _views, _receipts, states, _ => { });
         ClusterKey[] keys = [new(1, true, SHA256.HashData("k"u8))];
-        var start = new NodeStart(configuration.LinkOptions(self.Id, keys), configuration.TotemOptions(self.Id), boot, _state.RingSequence, _state.ReservedUpTo, 1);
+        var start = new NodeStart(configuration.LinkOptions(self.Id, keys), configuration.TotemOptions(self.Id), configuration.QuorumOptions(self.Id), null, ClusterConfiguration.GroupOptions(self.Id), boot, _state.RingSequence, _state.ReservedUpTo, 1);
         _host = RingHost.Start(new RingHostOptions { Peers = [.. configuration.Nodes.Select(n => new RingPeer(n.Id, n.Links))], Self = self.Id }, start, new AesGcmSuite(), observer, _state);
         observer.Attach(_host.Clock);
 
