@@ -40,6 +40,7 @@ public static class Describe
         TotemFact.StateChanged change => $"{Word(change.From)} -> {Word(change.To)} ring={change.Ring}",
         TotemFact.Gathering gathering => OfGathering(gathering),
         TotemFact.Consensus consensus => $"consensus on members={Set(consensus.Members, nodes)} ring={consensus.Ring}",
+        TotemFact.Committing committing => $"commit of ring={committing.Ring} accepted: proposed={Set(committing.Members, nodes)} mine={Set(committing.Proposal, nodes)}",
         TotemFact.CommitRefused refused => $"commit of ring={refused.Ring} refused: proposed={Set(refused.Proposed, nodes)} mine={Set(refused.Mine, nodes)}",
         TotemFact.Recovering recovering => string.Create(CultureInfo.InvariantCulture, $"recovering {recovering.Frames} frames of ring={recovering.Old} on ring={recovering.Ring}"),
         TotemFact.HeldOut held => $"node {held.Peer} is held out for {Milliseconds(held.For)}",

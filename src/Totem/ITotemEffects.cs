@@ -55,6 +55,9 @@ public abstract record TotemFact
     /// <summary>All of a set agreed; the representative sends the commit token.</summary>
     public sealed record Consensus(RingId Ring, NodeSet Members) : TotemFact;
 
+    /// <summary>This node takes part in forming a ring; <c>Proposal</c> is the membership it computed itself.</summary>
+    public sealed record Committing(RingId Ring, NodeSet Members, NodeSet Proposal) : TotemFact;
+
     /// <summary>A commit token was refused because this node computes another membership.</summary>
     public sealed record CommitRefused(RingId Ring, NodeSet Proposed, NodeSet Mine) : TotemFact;
 

@@ -88,6 +88,7 @@ public sealed partial class TotemNode
         CopyCommit(token);
         _commit.SetState(_self, OwnState(now));
         _commit.Visits++;
+        effects.Fact(new TotemFact.Committing(token.Ring, token.Members, _proposal));
         EnterCommit(now, effects);
     }
 

@@ -126,6 +126,7 @@ public sealed partial class ScenarioRunner
             NodeFact.Ring { Fact: TotemFact.StateChanged } => "states",
             NodeFact.Ring { Fact: TotemFact.Recovering } => "recovery",
             NodeFact.Ring { Fact: TotemFact.Consensus } => "consensus",
+            NodeFact.Ring { Fact: TotemFact.Committing } => "commits",
             NodeFact.Ring => "gather",
             NodeFact.Peer => "peers",
             NodeFact.Link => "links",

@@ -28,6 +28,11 @@ internal static class CommandLine
             Console.WriteLine(RingTable.Measure());
             return 0;
         }
+        if (options.ContainsKey("speed"))
+        {
+            Console.WriteLine(ReferenceCase.Measure());
+            return 0;
+        }
         var nodes = (int)Number(options, "nodes", 5);
         if (options.ContainsKey("shrink")) return Shrink(Number(options, "shrink", 0), nodes);
         return options.ContainsKey("seed") ? One(options, nodes) : Many(options, nodes);
@@ -96,7 +101,7 @@ internal static class CommandLine
     private static Dictionary<string, string>? Parse(string[] args)
     {
         string[] withValue = ["seeds", "first", "base", "jobs", "minutes", "cpu", "failures", "skip", "nodes", "seed", "keep", "shrink"];
-        string[] alone = ["trace", "table"];
+        string[] alone = ["trace", "table", "speed"];
         var options = new Dictionary<string, string>();
         for (var i = 0; i < args.Length; i++)
         {

@@ -199,6 +199,8 @@ public sealed class World
         if (fact is NodeFact.Ring { Fact: TotemFact.Consensus consensus }) _proposed[consensus.Ring] = consensus.Members;
         if (fact is NodeFact.Ring { Fact: TotemFact.Recovering recovering } && _proposed.TryGetValue(recovering.Ring, out var members))
             History.Recovering(host.Incarnation, recovering.Old, Nodes.Nodes(members));
+        if (fact is NodeFact.Ring { Fact: TotemFact.Committing committing } && committing.Members != committing.Proposal)
+            throw new PromiseBrokenException("D7", $"node {host.Id}: {Describe.Of(committing, Nodes)}");
         FactReported?.Invoke(host, fact);
         if (TraceSink is not null) Trace(host, Describe.Of(fact, Nodes));
     }
