@@ -25,6 +25,9 @@ internal static class ExitCode
     /// <summary>No answer came in time.</summary>
     public const int TimedOut = 6;
 
+    /// <summary>It works, but something deserves attention (checks and doctor only).</summary>
+    public const int Degraded = 7;
+
     /// <summary>The command line is wrong.</summary>
     public const int Usage = 64;
 
@@ -39,4 +42,25 @@ internal static class ExitCode
 
     /// <summary>The configuration is wrong.</summary>
     public const int Configuration = 78;
+
+    /// <summary>Every code with its meaning, for manuals.</summary>
+    public static IReadOnlyList<(int Code, string Meaning)> All { get; } =
+    [
+        (Ok, "the command did what it says"),
+        (Failed, "the operation failed"),
+        (NotQuorate, "not quorate here, or a check is critical"),
+        (Unreachable, "no daemon answers"),
+        (NotFound, "the named thing does not exist"),
+        (Denied, "the caller may not do that"),
+        (TimedOut, "no answer came in time"),
+        (Degraded, "a check or doctor has warnings"),
+        (Usage, "the command line is wrong"),
+        (BadData, "data or state is wrong"),
+        (InputOutput, "a file or the output cannot be read or written"),
+        (NotObtained, "not obtained now; trying again may work"),
+        (Configuration, "the configuration is wrong"),
+    ];
+
+    /// <summary>What a code means.</summary>
+    public static string MeaningOf(int code) => All.First(each => each.Code == code).Meaning;
 }

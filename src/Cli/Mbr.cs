@@ -45,6 +45,9 @@ internal static class Mbr
         root.Subcommands.Add(Noun("key", "The keys of the cluster.", KeyGenerateCommand.Create(host)));
         root.Subcommands.Add(Noun("config", "The configuration.", ConfigCommands.Check(host), ConfigCommands.Show(host), ConfigInitCommand.Create(host)));
         root.Subcommands.Add(DemoCommand.Create(host));
+        root.Subcommands.Add(ExplainCommand.Create(host));
+        root.Subcommands.Add(CompletionCommand.Create(host));
+        root.Subcommands.Add(ManCommand.Create(host));
         root.Subcommands.Add(VersionCommand.Create(host));
         return root;
     }

@@ -249,6 +249,12 @@ public sealed class BenchTests
 
             public IMulticast Multicast(CancellationToken cancellationToken) => new Stream(ring);
 
+            public IQuorumCalls Quorum => throw new NotSupportedException();
+
+            public IGroupCalls Groups => throw new NotSupportedException();
+
+            public IAdminCalls Admin => throw new NotSupportedException();
+
             public ValueTask DisposeAsync() => ValueTask.CompletedTask;
         }
 

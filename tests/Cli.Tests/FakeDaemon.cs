@@ -8,7 +8,7 @@ using Membership.V1;
 namespace Membership.Cli.Tests;
 
 /// <summary>A daemon in memory: answers with what the test put in.</summary>
-internal sealed class FakeDaemon : IDaemon
+internal sealed partial class FakeDaemon : IDaemon
 {
     public string Socket { get; set; } = "/run/membership/api.sock";
 

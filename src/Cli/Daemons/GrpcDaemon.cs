@@ -9,7 +9,7 @@ namespace Membership.Cli.Daemons;
 /// <param name="channel">Owned; closed with this object.</param>
 /// <param name="socket">Where it was reached.</param>
 /// <param name="processId">Who is behind the socket.</param>
-internal sealed class GrpcDaemon(GrpcChannel channel, string socket, int? processId) : IDaemon
+internal sealed partial class GrpcDaemon(GrpcChannel channel, string socket, int? processId) : IDaemon
 {
     private readonly MembershipService.MembershipServiceClient _client = new(channel);
     private volatile bool _hasAnswered;
@@ -21,19 +21,8 @@ internal sealed class GrpcDaemon(GrpcChannel channel, string socket, int? proces
     public int? ProcessId => processId;
 
     /// <inheritdoc/>
-    public async Task<GetStatusResponse> GetStatusAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            var status = await _client.GetStatusAsync(new GetStatusRequest(), cancellationToken: cancellationToken);
-            _hasAnswered = true;
-            return status;
-        }
-        catch (RpcException failure)
-        {
-            throw Translate(failure, cancellationToken);
-        }
-    }
+    public Task<GetStatusResponse> GetStatusAsync(CancellationToken cancellationToken) =>
+        AnswerAsync(_client.GetStatusAsync(new GetStatusRequest(), cancellationToken: cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<View> WatchViewsAsync(
@@ -41,7 +30,8 @@ internal sealed class GrpcDaemon(GrpcChannel channel, string socket, int? proces
     {
         using var call = _client.WatchViews(new WatchViewsRequest { AfterRevision = afterRevision }, cancellationToken: cancellationToken);
         await foreach (var response in ReadAsync(call.ResponseStream, cancellationToken))
-            yield return response.View;
+            if (response.View is { } view) // absent in the first response of a daemon that has none newer
+                yield return view;
     }
 
     /// <inheritdoc/>
@@ -62,6 +52,20 @@ internal sealed class GrpcDaemon(GrpcChannel channel, string socket, int? proces
     {
         channel.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private async Task<T> AnswerAsync<T>(AsyncUnaryCall<T> call, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var answer = await call;
+            _hasAnswered = true;
+            return answer;
+        }
+        catch (RpcException failure)
+        {
+            throw Translate(failure, cancellationToken);
+        }
     }
 
     private async IAsyncEnumerable<T> ReadAsync<T>(
@@ -91,32 +95,37 @@ internal sealed class GrpcDaemon(GrpcChannel channel, string socket, int? proces
             ? new OperationCanceledException(failure.Message, failure, cancellationToken)
             : RpcErrors.Translate(failure, socket, _hasAnswered);
 
+    private async Task WriteAsync<T>(IClientStreamWriter<T> stream, T request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await stream.WriteAsync(request, cancellationToken);
+        }
+        catch (RpcException failure)
+        {
+            throw Translate(failure, cancellationToken);
+        }
+    }
+
+    private async Task CompleteAsync<T>(IClientStreamWriter<T> stream)
+    {
+        try
+        {
+            await stream.CompleteAsync();
+        }
+        catch (RpcException failure)
+        {
+            throw Translate(failure, CancellationToken.None);
+        }
+    }
+
     private sealed class GrpcMulticast(
         GrpcDaemon daemon, AsyncDuplexStreamingCall<MulticastRequest, MulticastResponse> call) : IMulticast
     {
-        public async Task SendAsync(MulticastRequest request, CancellationToken cancellationToken)
-        {
-            try
-            {
-                await call.RequestStream.WriteAsync(request, cancellationToken);
-            }
-            catch (RpcException failure)
-            {
-                throw daemon.Translate(failure, cancellationToken);
-            }
-        }
+        public Task SendAsync(MulticastRequest request, CancellationToken cancellationToken) =>
+            daemon.WriteAsync(call.RequestStream, request, cancellationToken);
 
-        public async Task CompleteAsync()
-        {
-            try
-            {
-                await call.RequestStream.CompleteAsync();
-            }
-            catch (RpcException failure)
-            {
-                throw daemon.Translate(failure, CancellationToken.None);
-            }
-        }
+        public Task CompleteAsync() => daemon.CompleteAsync(call.RequestStream);
 
         public IAsyncEnumerable<MulticastResponse> ReceiptsAsync(CancellationToken cancellationToken) =>
             daemon.ReadAsync(call.ResponseStream, cancellationToken);

@@ -22,6 +22,15 @@ internal interface IDaemon : IAsyncDisposable
 
     /// <summary>Opens a stream for sending; messages leave in the order they are written.</summary>
     IMulticast Multicast(CancellationToken cancellationToken);
+
+    /// <summary>Who may act, and why.</summary>
+    IQuorumCalls Quorum { get; }
+
+    /// <summary>Closed process groups.</summary>
+    IGroupCalls Groups { get; }
+
+    /// <summary>What an operator changes.</summary>
+    IAdminCalls Admin { get; }
 }
 
 /// <summary>A stream of messages to the ring and of their receipts.</summary>

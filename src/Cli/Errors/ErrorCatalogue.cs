@@ -54,6 +54,16 @@ internal static class ErrorCatalogue
         "each key of a cluster has its own number from 1 to 255",
         "choose a free number with --id, or leave out the key file that is not used any more");
 
+    public static readonly ErrorEntry NoSuchCode = new("MB1011", ExitCode.NotFound,
+        "there is no error code {code}",
+        "codes are MB and four digits, and this version has another set",
+        "list all with mbr explain");
+
+    public static readonly ErrorEntry NoSuchPage = new("MB1012", ExitCode.NotFound,
+        "there is no manual page {page}",
+        "there is one for mbr, one for each word behind it (mbr-quorum, mbr-status, ...) and membershipd",
+        "list them with mbr man --out DIR, or see mbr man mbr");
+
     public static readonly ErrorEntry SocketMissing = new("MB1201", ExitCode.Unreachable,
         "cannot reach the daemon: there is no socket at {socket}",
         "the daemon is not running on this machine, or it listens elsewhere",
@@ -213,7 +223,7 @@ internal static class ErrorCatalogue
     public static IReadOnlyList<ErrorEntry> All { get; } =
     [
         CommandLine, NotADuration, NotASize, OutOfRange, OptionsExclude, SocketPathTooLong, BadNodeList, NoPayload,
-        BadName, KeyIdTaken,
+        BadName, KeyIdTaken, NoSuchCode, NoSuchPage,
         SocketMissing, ConnectionRefused, SocketDenied, NotASocket, NotADaemon, TimedOut, ConnectFailed, ConnectionLost, ForeignServer,
         Refused, NotFound, NotOffered, WrongState, NotObtained, DaemonFailed, BadAnswer,
         CutOff, SendFailed, StreamEnded, Interrupted,
