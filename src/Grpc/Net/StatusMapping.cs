@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security;
+using System.Security.Authentication;
 using Grpc.Core;
 
 namespace Grpc.Net.Client;
@@ -25,6 +26,8 @@ internal static class StatusMapping
                     return call.Status;
                 case SecurityException refused:
                     return new Status(StatusCode.PermissionDenied, refused.Message, exception);
+                case AuthenticationException untrusted:
+                    return new Status(StatusCode.Unauthenticated, $"TLS with the server failed: {Innermost(untrusted).Message}", exception);
                 case HttpProtocolException protocol:
                     return new Status(FromHttp2Error(protocol.ErrorCode), $"The server reset the call: {protocol.Message}", exception);
                 case SocketException socket:

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Membership.Grpc.Server.Connections;
@@ -17,6 +18,13 @@ public static class GrpcListeners
     /// <summary>Calls of one connection at the same time; the next one waits at the client.</summary>
     private const int MaxCallsPerConnection = 1000;
 
+    /// <summary>Header fields of one request; Kestrel refuses more, so that each call may be answered below it (<see cref="GrpcServerOptions.MaxHeaderBytes"/>).</summary>
+    private const int HeaderBytesMax = 1 << 20;
+    private const int HeaderCountMax = 4096;
+
+    /// <summary>A request whose headers take longer ends its connection.</summary>
+    private static readonly TimeSpan HeadersMax = TimeSpan.FromSeconds(5);
+
     /// <summary>Sets the limits gRPC needs: silent and endless streams are ordinary.</summary>
     public static void ConfigureForGrpc(this KestrelServerOptions kestrel)
     {
@@ -25,24 +33,32 @@ public static class GrpcListeners
         kestrel.Limits.MinRequestBodyDataRate = null;
         kestrel.Limits.MinResponseDataRate = null;
         kestrel.Limits.MaxRequestBodySize = null;
+        kestrel.Limits.MaxRequestHeadersTotalSize = HeaderBytesMax;
+        kestrel.Limits.MaxRequestHeaderCount = HeaderCountMax;
+        kestrel.Limits.RequestHeadersTimeout = HeadersMax;
         kestrel.Limits.Http2.InitialStreamWindowSize = StreamWindowBytes;
         kestrel.Limits.Http2.InitialConnectionWindowSize = ConnectionWindowBytes;
         kestrel.Limits.Http2.MaxStreamsPerConnection = MaxCallsPerConnection;
     }
 
     /// <summary>HTTP/2 on a Unix socket; each connection knows its peer. The file gets its mode before anyone can connect.</summary>
-    public static void ListenGrpcUnix(this KestrelServerOptions kestrel, string path)
+    public static void ListenGrpcUnix(this KestrelServerOptions kestrel, string path, ConnectionLimits limits, Action<string, string>? refused)
     {
+        var gate = new ConnectionGate(limits);
         kestrel.ListenUnixSocket(path, listen =>
         {
             listen.Protocols = HttpProtocols.Http2;
-            listen.Use(next => connection =>
+            listen.Use(next => async connection =>
             {
+                var source = "unknown";
                 if (connection.Features.Get<IConnectionSocketFeature>()?.Socket is { } socket && UnixPeer.Of(socket) is { } peer)
                 {
-                    connection.Features.Set<IUnixPeerFeature>(new UnixPeerFeature(peer));
+                    connection.Features.Set<IUnixPeerFeature>(new UnixPeerFeature(peer, UnixPeer.GroupsOf(socket)));
+                    source = string.Create(CultureInfo.InvariantCulture, $"user {peer.UserId}");
                 }
-                return next(connection);
+                using var entered = gate.TryEnter(source, out var why);
+                if (entered is null) refused?.Invoke(source, why);
+                else await next(connection).ConfigureAwait(false);
             });
         });
     }

@@ -1,4 +1,6 @@
 using System.Net;
+using Membership.Grpc.Server.Connections;
+using Membership.Grpc.Server.Tls;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -23,6 +25,15 @@ public sealed record GrpcServerSettings
 
     /// <summary>HTTP/2 without TLS; null: none. Port 0 takes a free one.</summary>
     public IPEndPoint? Tcp { get; init; }
+
+    /// <summary>HTTP/2 with mutual TLS; null: none.</summary>
+    public TlsListener? Tls { get; init; }
+
+    /// <summary>Bounds of the connections on the Unix socket; a source is a user.</summary>
+    public ConnectionLimits SocketLimits { get; init; } = new(4096, 2048);
+
+    /// <summary>Told of each connection to the Unix socket that was refused: from whom, and why. It must neither throw nor wait.</summary>
+    public Action<string, string>? SocketRefused { get; init; }
 
     public GrpcServerOptions Options { get; init; } = new();
 
@@ -54,7 +65,7 @@ public sealed class GrpcServer : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(map);
-        if (settings.SocketPath is null && settings.Tcp is null) throw new ArgumentException("The server has nothing to listen on.", nameof(settings));
+        if (settings.SocketPath is null && settings.Tcp is null && settings.Tls is null) throw new ArgumentException("The server has nothing to listen on.", nameof(settings));
 
         var app = Build(settings);
         try
@@ -96,8 +107,9 @@ public sealed class GrpcServer : IAsyncDisposable
         builder.WebHost.UseKestrel(kestrel =>
         {
             kestrel.ConfigureForGrpc();
-            if (settings.SocketPath is { } path) kestrel.ListenGrpcUnix(path);
+            if (settings.SocketPath is { } path) kestrel.ListenGrpcUnix(path, settings.SocketLimits, settings.SocketRefused);
             if (settings.Tcp is { } address) kestrel.ListenGrpcTcp(address);
+            settings.Tls?.Listen(kestrel);
         });
         return builder.Build();
     }

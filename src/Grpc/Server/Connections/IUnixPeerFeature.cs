@@ -6,7 +6,10 @@ namespace Membership.Grpc.Server.Connections;
 internal interface IUnixPeerFeature
 {
     UnixPeer Peer { get; }
+
+    /// <summary>Supplementary groups of the peer.</summary>
+    IReadOnlyList<uint> Groups { get; }
 }
 
 /// <inheritdoc cref="IUnixPeerFeature"/>
-internal sealed record UnixPeerFeature(UnixPeer Peer) : IUnixPeerFeature;
+internal sealed record UnixPeerFeature(UnixPeer Peer, IReadOnlyList<uint> Groups) : IUnixPeerFeature;

@@ -72,39 +72,52 @@ internal sealed class InstanceActivator<TService>(ServiceInstances instances) : 
     public ValueTask ReleaseAsync(GrpcActivatorHandle<TService> service) => ValueTask.CompletedTask;
 }
 
-/// <summary>Asks <see cref="GrpcServerOptions.Authorize"/> before each call.</summary>
+/// <summary>Asks <see cref="GrpcServerOptions.Authorize"/> before each call and tells <see cref="GrpcServerOptions.Ended"/> after it.</summary>
 internal sealed class AuthorizeInterceptor(GrpcServerOptions options) : Interceptor
 {
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
-        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
-    {
-        Check(context);
-        return continuation(request, context);
-    }
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation) =>
+        AroundAsync(context, request, () => continuation(request, context));
 
     public override Task<TResponse> ClientStreamingServerHandler<TRequest, TResponse>(
-        IAsyncStreamReader<TRequest> requestStream, ServerCallContext context, ClientStreamingServerMethod<TRequest, TResponse> continuation)
-    {
-        Check(context);
-        return continuation(requestStream, context);
-    }
+        IAsyncStreamReader<TRequest> requestStream, ServerCallContext context, ClientStreamingServerMethod<TRequest, TResponse> continuation) =>
+        AroundAsync(context, null, () => continuation(requestStream, context));
 
     public override Task ServerStreamingServerHandler<TRequest, TResponse>(
-        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
-    {
-        Check(context);
-        return continuation(request, responseStream, context);
-    }
+        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) =>
+        AroundAsync(context, request, async () =>
+        {
+            await continuation(request, responseStream, context);
+            return true;
+        });
 
     public override Task DuplexStreamingServerHandler<TRequest, TResponse>(
-        IAsyncStreamReader<TRequest> requestStream, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, DuplexStreamingServerMethod<TRequest, TResponse> continuation)
-    {
-        Check(context);
-        return continuation(requestStream, responseStream, context);
-    }
+        IAsyncStreamReader<TRequest> requestStream, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, DuplexStreamingServerMethod<TRequest, TResponse> continuation) =>
+        AroundAsync(context, null, async () =>
+        {
+            await continuation(requestStream, responseStream, context);
+            return true;
+        });
 
-    private void Check(ServerCallContext context)
+    private async Task<T> AroundAsync<T>(ServerCallContext context, object? request, Func<Task<T>> handle)
     {
-        if (options.Authorize?.Invoke(context) is { StatusCode: not StatusCode.OK } refusal) throw new RpcException(refusal);
+        var outcome = new Status(StatusCode.Unknown, "The service failed; its log has the details.");
+        try
+        {
+            if (options.Authorize?.Invoke(context) is { StatusCode: not StatusCode.OK } refusal) throw new RpcException(refusal);
+            if (request is not null) options.RequestRead?.Invoke(context, request);
+            var result = await handle();
+            outcome = context.Status;
+            return result;
+        }
+        catch (RpcException chosen)
+        {
+            outcome = chosen.Status;
+            throw;
+        }
+        finally
+        {
+            options.Ended?.Invoke(context, outcome);
+        }
     }
 }

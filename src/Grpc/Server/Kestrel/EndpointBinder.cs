@@ -52,7 +52,7 @@ internal sealed class EndpointBinder(IEndpointRouteBuilder endpoints, ServerInvo
         where THandler : Delegate =>
         handler ?? throw new InvalidOperationException($"{method.FullName} was bound without a service.");
 
-    private static async Task<TRequest> ReadOnlyRequestAsync<TRequest>(HttpServerCall call, FrameReader<TRequest> requests)
+    private async Task<TRequest> ReadOnlyRequestAsync<TRequest>(HttpServerCall call, FrameReader<TRequest> requests)
         where TRequest : class
     {
         var request = await requests.ReadAsync(call.CancellationToken).ConfigureAwait(false)
@@ -61,6 +61,7 @@ internal sealed class EndpointBinder(IEndpointRouteBuilder endpoints, ServerInvo
         {
             throw new RpcException(new Status(StatusCode.Internal, "The call holds a second request; this method takes one."));
         }
+        options.RequestRead?.Invoke(call, request);
         return request;
     }
 

@@ -14,6 +14,12 @@ internal sealed class HttpServerCall : ServerCallContext, IDisposable
     /// <summary>Key of the <see cref="UnixPeer"/> in <see cref="ServerCallContext.UserState"/>.</summary>
     public const string UnixPeerKey = "membership.unix-peer";
 
+    /// <summary>Key of the groups of that peer.</summary>
+    public const string UnixGroupsKey = "membership.unix-groups";
+
+    /// <summary>Key of the client's certificate.</summary>
+    public const string CertificateKey = "membership.certificate";
+
     private readonly HttpContext _http;
     private readonly GrpcServerOptions _options;
     private readonly CancellationTokenSource _cancellation;
@@ -23,6 +29,7 @@ internal sealed class HttpServerCall : ServerCallContext, IDisposable
     private Metadata? _requestHeaders;
     private Metadata? _responseTrailers;
     private AuthContext? _authContext;
+    private volatile RpcException? _revoked;
     private volatile bool _expired;
     private volatile bool _ended;
 
@@ -41,8 +48,13 @@ internal sealed class HttpServerCall : ServerCallContext, IDisposable
             && http.Request.Headers[HeaderFields.AcceptEncoding].ToString().Split(',', StringSplitOptions.TrimEntries).Contains(Gzip.Name);
         if (ReplyIsGzip) http.Response.Headers[HeaderFields.Encoding] = Gzip.Name;
 
-        Peer = UnixPeerOf(http);
-        if (Peer is { } peer) _userState[UnixPeerKey] = peer;
+        if (http.Features.Get<IUnixPeerFeature>() is { } unix)
+        {
+            Peer = unix.Peer;
+            _userState[UnixPeerKey] = unix.Peer;
+            _userState[UnixGroupsKey] = unix.Groups;
+        }
+        if (http.Connection.ClientCertificate is { } certificate) _userState[CertificateKey] = certificate;
         _deadlineTimer = StartDeadline();
     }
 
@@ -57,6 +69,9 @@ internal sealed class HttpServerCall : ServerCallContext, IDisposable
     public bool IsAborted => _http.RequestAborted.IsCancellationRequested;
 
     public bool IsStopping => _stopping.IsCancellationRequested;
+
+    /// <summary>What ends the call because its caller may no longer make it; null while he may.</summary>
+    public Status? Revoked => _revoked?.Status;
 
     public bool HasTrailers => _responseTrailers is { Count: > 0 };
 
@@ -125,6 +140,21 @@ internal sealed class HttpServerCall : ServerCallContext, IDisposable
 
     public void Cancel() => _cancellation.Cancel();
 
+    /// <summary>Ends the call with a status, whatever its handler does.</summary>
+    public void Revoke(Status status)
+    {
+        if (_ended) return;
+        _revoked = new RpcException(status);
+        try
+        {
+            _cancellation.Cancel();
+        }
+        catch (ObjectDisposedException) when (_ended)
+        {
+            // The call ended by itself meanwhile.
+        }
+    }
+
     protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders)
     {
         ArgumentNullException.ThrowIfNull(responseHeaders);
@@ -184,6 +214,4 @@ internal sealed class HttpServerCall : ServerCallContext, IDisposable
 
         void Add(string name, string value) => properties[name] = [AuthProperty.Create(name, Encoding.UTF8.GetBytes(value))];
     }
-
-    private static UnixPeer? UnixPeerOf(HttpContext http) => http.Features.Get<IUnixPeerFeature>()?.Peer;
 }

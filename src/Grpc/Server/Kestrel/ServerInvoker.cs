@@ -21,6 +21,11 @@ internal sealed class ServerInvoker(IHostApplicationLifetime lifetime, ILogger<S
         where TResponse : class
     {
         if (!await AcceptAsync(http).ConfigureAwait(false)) return;
+        if (TooLarge(http.Request.Headers, options.MaxHeaderBytes) is { } refusal)
+        {
+            WriteStatus(http, refusal, Metadata.Empty);
+            return;
+        }
         LiftLimits(http);
 
         using var call = new HttpServerCall(http, method, options, lifetime.ApplicationStopping);
@@ -28,6 +33,7 @@ internal sealed class ServerInvoker(IHostApplicationLifetime lifetime, ILogger<S
         using var replies = new FrameWriter<TResponse>(method.ResponseMarshaller, http.Response.BodyWriter, options.MaxSendBytes);
 
         var (status, trailers) = await RunAsync(call, options, () => handle(call, requests, replies)).ConfigureAwait(false);
+        options.Ended?.Invoke(call, status);
         call.End();
         if (http.RequestAborted.IsCancellationRequested) return;   // the client reset the call: nobody is left to be told
         if (replies.IsBroken) http.Abort();                         // a torn message: only a reset ends it
@@ -58,6 +64,16 @@ internal sealed class ServerInvoker(IHostApplicationLifetime lifetime, ILogger<S
         return false;
     }
 
+    private static Status? TooLarge(IHeaderDictionary headers, int max)
+    {
+        long bytes = 0;
+        foreach (var (name, values) in headers)
+        {
+            foreach (string? value in values) bytes += name.Length + (value?.Length ?? 0);
+        }
+        return bytes <= max ? null : new Status(StatusCode.ResourceExhausted, $"The header fields of the call have {bytes} bytes, more than {max}.");
+    }
+
     /// <summary>
     /// Kestrel would close the whole connection of a client whose stream is silent for five seconds, and refuse a long stream:
     /// both are ordinary here. Messages have their own bound.
@@ -77,6 +93,10 @@ internal sealed class ServerInvoker(IHostApplicationLifetime lifetime, ILogger<S
             if (call.IsReplyStream) await call.Http.Response.BodyWriter.FlushAsync(call.CancellationToken).ConfigureAwait(false);
             await handle().ConfigureAwait(false);
             return (StatusAfterReturn(call), call.ResponseTrailers);
+        }
+        catch (Exception) when (call.Revoked is not null)
+        {
+            return (call.Revoked.Value, call.ResponseTrailers);
         }
         catch (Exception) when (call.IsExpired)
         {
@@ -109,6 +129,7 @@ internal sealed class ServerInvoker(IHostApplicationLifetime lifetime, ILogger<S
     /// <summary>A stream of replies that its handler ended because the server stops is not a complete one.</summary>
     private static Status StatusAfterReturn(HttpServerCall call)
     {
+        if (call.Revoked is { } revoked) return revoked;
         if (call.Status.StatusCode != StatusCode.OK) return call.Status;
         if (call.IsExpired) return Expired;
         return call.IsReplyStream && call.IsStopping ? Stopping : call.Status;

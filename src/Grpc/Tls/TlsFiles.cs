@@ -1,0 +1,23 @@
+namespace Membership.Grpc.Tls;
+
+/// <summary>Where one side of mutual TLS keeps what it is and whom it believes; all three are PEM files.</summary>
+public sealed record TlsFiles
+{
+    /// <summary>Certificates of the authorities that may vouch for the other side; no others are believed.</summary>
+    public required string Authorities { get; init; }
+
+    /// <summary>The own certificate, followed by those between it and the authority, if any.</summary>
+    public required string Certificate { get; init; }
+
+    /// <summary>The private key of the own certificate; readable by its owner alone.</summary>
+    public required string Key { get; init; }
+
+    internal IEnumerable<string> All => [Authorities, Certificate, Key];
+}
+
+/// <summary>A certificate or key cannot be used; the message names the file and the remedy.</summary>
+public sealed class TlsFileException(string file, string message, Exception? innerException = null) : IOException(message, innerException)
+{
+    /// <summary>The file that is to be corrected.</summary>
+    public string File { get; } = file;
+}
