@@ -36,7 +36,7 @@ public enum GroupReason
 /// <param name="Joined">Ascending.</param>
 /// <param name="Left">Ascending.</param>
 /// <param name="Reason">One cause per event.</param>
-/// <param name="Change">Counts the membership events of this group at this node, from 1.</param>
+/// <param name="Change">Counts the membership events of this group at this node, from 1; a group that was empty in between begins anew.</param>
 public sealed record GroupChange(
     string Group,
     ViewId View,
@@ -90,13 +90,19 @@ public readonly record struct SendResult(GroupStatus Status, ulong Counter);
 /// <summary>Immutable limits.</summary>
 public sealed record CpgOptions
 {
+    /// <summary>Memberships of one node that the others accept: the bound of their memory.</summary>
+    public const int MembershipsPerNodeMax = 1 << 18;
+
+    /// <summary>While a view begins and messages wait for the join lists, sends are refused beyond this many waiting bytes.</summary>
+    public const int WaitingBytesMax = 16 * 1024 * 1024;
+
     public required NodeId Self { get; init; }
 
     /// <summary>Longest message of a group, bytes.</summary>
     public int MessageBytesMax { get; init; } = 16 * 1024 * 1024;
 
-    /// <summary>Memberships of this node's sessions, all groups together.</summary>
-    public int LocalMembershipsMax { get; init; } = 65536;
+    /// <summary>Memberships of this node's sessions, all groups together; at most <see cref="MembershipsPerNodeMax"/>.</summary>
+    public int LocalMembershipsMax { get; init; } = MembershipsPerNodeMax;
 }
 
 /// <summary>What groups ask of their surroundings; executed in order.</summary>

@@ -1,3 +1,4 @@
+using System.Text;
 using Membership.Cpg;
 using Membership.Links;
 using Membership.Quorum;
@@ -127,6 +128,11 @@ internal sealed class TestHost : INodeEffects
 
     public List<string> Log { get; } = [];
 
+    /// <summary>Group changes and messages, in their order.</summary>
+    public List<string> GroupLog { get; } = [];
+
+    public long GroupMessages { get; private set; }
+
     public List<View> Views { get; } = [];
 
     public List<NodeFact> Facts { get; } = [];
@@ -143,6 +149,23 @@ internal sealed class TestHost : INodeEffects
         Core.OnSubmitted(_cluster.Now, this);
         return result;
     }
+
+    public uint Join(uint session, string group)
+    {
+        var result = Core.JoinGroup(_cluster.Now, session, 100 + session, group, this);
+        return result.Status == GroupStatus.Accepted ? result.Slot : throw new InvalidOperationException($"join: {result.Status}");
+    }
+
+    public SendResult Send(uint slot, ReadOnlySpan<byte> payload, DeliveryLevel level = DeliveryLevel.Agreed)
+    {
+        var result = Core.SendToGroup(_cluster.Now, slot, payload, level, this);
+        Core.OnSubmitted(_cluster.Now, this);
+        return result;
+    }
+
+    public void LeaveGroup(uint slot) => Core.LeaveGroup(_cluster.Now, slot, this);
+
+    public void EndSession(uint session) => Core.EndSession(_cluster.Now, session, this);
 
     public void Transmit(LinkId link, NodeSet targets, ReadOnlySpan<byte> datagrams, int segmentBytes)
     {
@@ -173,15 +196,19 @@ internal sealed class TestHost : INodeEffects
 
     void INodeEffects.GroupChanged(GroupChange change)
     {
+        if (!IsRecording) return;
+        GroupLog.Add($"{change.Group}: {change.Reason} +({Text(change.Joined)}) -({Text(change.Left)}) = ({Text(change.Members)})");
     }
 
     void INodeEffects.GroupMessage(in GroupDelivery message, ReadOnlySpan<byte> payload)
     {
+        GroupMessages++;
+        if (IsRecording) GroupLog.Add($"{message.Group}: {Text([message.Sender])} says {Encoding.UTF8.GetString(payload)}");
     }
 
-    void INodeEffects.GroupDropped(ulong counter)
-    {
-    }
+    void INodeEffects.GroupDropped(ulong counter) => GroupLog.Add($"dropped {counter}");
+
+    private static string Text(IEnumerable<GroupMember> members) => string.Join(' ', members.Select(member => $"{member.Node}.{member.Session}"));
 
     public void InstallView(View view) => Views.Add(view);
 
