@@ -6,6 +6,10 @@ internal static class SourceTree
     /// <summary>Its top folder.</summary>
     public static string Root { get; } = Find();
 
+    /// <summary>The daemon of the same build.</summary>
+    public static string Daemon { get; } =
+        Path.Combine(Root, "src/Daemon/bin", Path.GetRelativePath(Path.Combine(Root, "tests/Cli.Tests/bin"), AppContext.BaseDirectory), "membershipd");
+
     private static string Find()
     {
         for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)

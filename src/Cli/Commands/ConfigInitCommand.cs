@@ -9,6 +9,11 @@ using Membership.Cli.Text;
 
 namespace Membership.Cli.Commands;
 
+/// <summary>A node as an operator writes it on the command line.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Links">Address and port of each link.</param>
+internal sealed record NodeEntry(string Name, IReadOnlyList<string> Links);
+
 /// <summary><c>mbr config init</c>: a commented configuration and its key, ready to be copied to every node.</summary>
 internal static partial class ConfigInitCommand
 {
@@ -17,8 +22,6 @@ internal static partial class ConfigInitCommand
 
     /// <summary>Links of one node (design.md, "Links").</summary>
     public const int LinksMax = 8;
-
-    private sealed record Node(string Name, IReadOnlyList<string> Links);
 
     /// <summary>Builds the command.</summary>
     public static Command Create(CliHost host)
@@ -68,9 +71,13 @@ internal static partial class ConfigInitCommand
         return command;
     }
 
-    private static List<Node> Parse(string text)
+    /// <summary>Whether a text may be the name of a cluster or node.</summary>
+    public static bool IsName(string text) => NameForm().IsMatch(text);
+
+    /// <summary>Reads a list of nodes.</summary>
+    public static List<NodeEntry> Parse(string text)
     {
-        var nodes = new List<Node>();
+        var nodes = new List<NodeEntry>();
         foreach (var part in text.Split(',', StringSplitOptions.TrimEntries))
         {
             var equals = part.IndexOf('=', StringComparison.Ordinal);
@@ -88,7 +95,7 @@ internal static partial class ConfigInitCommand
                 throw Wrong(part, $"the address {twice} is there twice");
             if (nodes.Count > 0 && nodes[0].Links.Count != links.Count)
                 throw Wrong(part, $"{links.Count} links, but {nodes[0].Name} has {nodes[0].Links.Count}");
-            nodes.Add(new Node(name, links));
+            nodes.Add(new NodeEntry(name, links));
         }
         return nodes;
     }
@@ -100,7 +107,7 @@ internal static partial class ConfigInitCommand
         return new IPEndPoint(address.Address, address.Port == 0 ? DefaultPort : address.Port).ToString();
     }
 
-    private static string Render(string cluster, List<Node> nodes)
+    private static string Render(string cluster, List<NodeEntry> nodes)
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"""
@@ -130,6 +137,6 @@ internal static partial class ConfigInitCommand
     private static CliException Wrong(string part, string problem) =>
         new(ErrorCatalogue.BadNodeList, ("part", part), ("problem", problem));
 
-    [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+    [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._-]{0,62}\\z")]
     private static partial Regex NameForm();
 }

@@ -189,6 +189,11 @@ internal static class ErrorCatalogue
         "the file system is full, or what read the output has ended",
         "check where the output goes");
 
+    public static readonly ErrorEntry ImportFailed = new("MB1606", ExitCode.BadData,
+        "{file} cannot be imported: {count} mistakes, the first in line {line}: {problem}",
+        "what these lines say cannot become a configuration without a decision of yours",
+        "repair the lines named above, or decide with --nodes, --address and --cluster");
+
     public static readonly ErrorEntry DaemonProgramMissing = new("MB1701", ExitCode.InputOutput,
         "cannot find membershipd; looked at {places}",
         "the daemon's program checks the configuration, and it is not installed beside mbr",
@@ -227,7 +232,7 @@ internal static class ErrorCatalogue
         SocketMissing, ConnectionRefused, SocketDenied, NotASocket, NotADaemon, TimedOut, ConnectFailed, ConnectionLost, ForeignServer,
         Refused, NotFound, NotOffered, WrongState, NotObtained, DaemonFailed, BadAnswer,
         CutOff, SendFailed, StreamEnded, Interrupted,
-        FileExists, CannotWrite, CannotRead, BadKeyFile, OutputFailed,
+        FileExists, CannotWrite, CannotRead, BadKeyFile, OutputFailed, ImportFailed,
         DaemonProgramMissing, DaemonProgramFailed,
         OrderBroken, NothingMeasured,
         NoDemoPort, Defect,
