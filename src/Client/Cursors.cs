@@ -27,6 +27,31 @@ internal sealed class ViewCursor(ulong afterRevision)
     }
 }
 
+/// <summary>How far a watch of quorum has come: what to ask for after a reconnect, and what of the answer is new.</summary>
+internal sealed class QuorumCursor(ulong afterRevision)
+{
+    public ulong Revision { get; private set; } = afterRevision;
+
+    /// <summary>Of the daemon that counted; empty until known.</summary>
+    public string Boot { get; private set; } = "";
+
+    public WatchQuorumRequest NextRequest() => new() { AfterRevision = Revision, Boot = Boot };
+
+    /// <summary>The record when it is new, null when it was given out before.</summary>
+    public Quorum? Accept(WatchQuorumResponse response)
+    {
+        if (response.Boot.Length > 0 && response.Boot != Boot)
+        {
+            // Another daemon life counts from one again.
+            if (Boot.Length > 0) Revision = 0;
+            Boot = response.Boot;
+        }
+        if (response.Quorum is not { } quorum || quorum.Revision <= Revision) return null;
+        Revision = quorum.Revision;
+        return quorum;
+    }
+}
+
 /// <summary>How far a subscription has come, and the fields a daemon sends only when they change.</summary>
 internal sealed class RingCursor(SubscribeOptions options)
 {

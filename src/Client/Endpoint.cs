@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Grpc.Net.Client;
 using Membership.Grpc.Unix;
 
@@ -13,14 +14,20 @@ internal abstract record Endpoint
     {
     }
 
-    public static Endpoint Parse(string text)
+    /// <exception cref="ArgumentException">The text is not understood.</exception>
+    public static Endpoint Parse(string text) =>
+        TryParse(text, out var endpoint, out string? mistake) ? endpoint : throw new ArgumentException(mistake, nameof(text));
+
+    public static bool TryParse(string? text, [NotNullWhen(true)] out Endpoint? endpoint, [NotNullWhen(false)] out string? mistake)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(text);
-        if (text.StartsWith('/')) return new UnixSocket(text);
-        if (text.StartsWith("unix:///", StringComparison.Ordinal)) return new UnixSocket(text["unix://".Length..]);
-        bool isTcp = Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme == Uri.UriSchemeHttp;
-        if (isTcp && address is not null) return new Tcp(address);
-        throw new ArgumentException($"'{text}' is no endpoint: write unix:///path/to/api.sock or http://host:port.", nameof(text));
+        endpoint = null;
+        mistake = null;
+        text ??= "";
+        if (text.StartsWith('/')) endpoint = new UnixSocket(text);
+        else if (text.StartsWith("unix:///", StringComparison.Ordinal)) endpoint = new UnixSocket(text["unix://".Length..]);
+        else if (Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme == Uri.UriSchemeHttp) endpoint = new Tcp(address);
+        else mistake = $"'{text}' is no endpoint: write unix:///path/to/api.sock or http://host:port.";
+        return endpoint is not null;
     }
 
     public abstract GrpcChannel Open(MembershipClientOptions options);

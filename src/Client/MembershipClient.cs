@@ -25,6 +25,9 @@ public sealed class MembershipClient : IAsyncDisposable
     private readonly MembershipClientOptions _options;
     private readonly GrpcChannel _channel;
     private readonly MembershipService.MembershipServiceClient _service;
+    private readonly QuorumService.QuorumServiceClient _quorum;
+    private readonly GroupService.GroupServiceClient _groupService;
+    private readonly GroupSession _groups;
     private readonly Func<Random> _random;
 
     private MembershipClient(MembershipClientOptions options, Func<Random> random)
@@ -33,6 +36,9 @@ public sealed class MembershipClient : IAsyncDisposable
         _random = random;
         _channel = Endpoint.Parse(options.Endpoint).Open(options);
         _service = new MembershipService.MembershipServiceClient(_channel);
+        _quorum = new QuorumService.QuorumServiceClient(_channel);
+        _groupService = new GroupService.GroupServiceClient(_channel);
+        _groups = new GroupSession(_groupService, options, random);
         Faults = new FaultInjection(new FaultService.FaultServiceClient(_channel), this);
     }
 
@@ -41,8 +47,10 @@ public sealed class MembershipClient : IAsyncDisposable
 
     /// <summary>Makes a client with default options for an endpoint.</summary>
     /// <param name="endpoint">As in <see cref="MembershipClientOptions.Endpoint"/>.</param>
-    public static MembershipClient Create(string endpoint = MembershipClientOptions.DefaultEndpoint) =>
-        Create(new MembershipClientOptions { Endpoint = endpoint });
+    public static MembershipClient Create(string endpoint) => Create(new MembershipClientOptions { Endpoint = endpoint });
+
+    /// <summary>Makes a client for the daemon of this machine, or the one that the environment variable <c>MBR_SOCKET</c> names.</summary>
+    public static MembershipClient Create() => Create(new MembershipClientOptions());
 
     /// <summary>Makes a client. Throws <see cref="ArgumentException"/> when the endpoint is not understood; connects later.</summary>
     public static MembershipClient Create(MembershipClientOptions options) => Create(options, static () => new Random());
@@ -67,6 +75,62 @@ public sealed class MembershipClient : IAsyncDisposable
             var response = await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
             if (cursor.Accept(response) is { } view) yield return view;
         }
+    }
+
+    /// <summary>Quorum as the daemon sees it now.</summary>
+    public async Task<Quorum> GetQuorumAsync(CancellationToken cancellationToken = default)
+    {
+        var response = await CallAsync("Quorum", call => _quorum.GetQuorumAsync(new GetQuorumRequest(), call), cancellationToken).ConfigureAwait(false);
+        return response.Quorum;
+    }
+
+    /// <summary>The current state of quorum, then every later one, without gap or repetition, through losses of the connection.</summary>
+    /// <remarks>
+    /// View and verdict of one record belong together. While the connection is lost the last record may be out of date: who acts only
+    /// while quorate also heeds <see cref="MembershipClientOptions.ConnectionChanged"/>. A restarted daemon goes on with its current state.
+    /// </remarks>
+    /// <param name="afterRevision">Begin after this revision of the daemon; 0: with the current state.</param>
+    /// <param name="cancellationToken">Ends the watch.</param>
+    public async IAsyncEnumerable<Quorum> WatchQuorumAsync(
+        ulong afterRevision = 0, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var cursor = new QuorumCursor(afterRevision);
+        using var reader = Resume("Watching quorum", cancel => _quorum.WatchQuorum(cursor.NextRequest(), cancellationToken: cancel));
+        while (true)
+        {
+            var response = await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+            if (cursor.Accept(response) is { } quorum) yield return quorum;
+        }
+    }
+
+    /// <summary>Joins a group. Returns when this process is a member; its own joining is the first update of the group.</summary>
+    /// <remarks>
+    /// All groups of a client share one stream. A process joins a group once per client; other clients of the same process are members of
+    /// their own. Dispose the group to leave it. Throws <see cref="MembershipException"/>, also when the daemon has not answered within
+    /// <see cref="MembershipClientOptions.CallTimeout"/>.
+    /// </remarks>
+    /// <param name="group">1 to 255 bytes of UTF-8 without control characters.</param>
+    /// <param name="options">Default: all updates, own messages included.</param>
+    /// <param name="cancellationToken">Gives the joining up; the group is left again.</param>
+    public Task<ProcessGroup> JoinAsync(string group, GroupOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(group);
+        return ClientTelemetry.ObserveAsync("join", () => _groups.JoinAsync(group, options ?? new GroupOptions(), cancellationToken), group);
+    }
+
+    /// <summary>All groups of the cluster, ascending by name, each with its members.</summary>
+    public async Task<IReadOnlyList<Group>> ListGroupsAsync(CancellationToken cancellationToken = default)
+    {
+        var groups = new List<Group>();
+        ListGroupsResponse page;
+        do
+        {
+            var request = new ListGroupsRequest { After = groups.Count > 0 ? groups[^1].Name : "", WithMembers = true };
+            page = await CallAsync("Listing groups", call => _groupService.ListGroupsAsync(request, call), cancellationToken).ConfigureAwait(false);
+            groups.AddRange(page.Groups);
+        }
+        while (page.More && page.Groups.Count > 0);
+        return groups;
     }
 
     /// <summary>Messages and views of the ring in its one order, in batches as they came, through losses of the connection.</summary>
@@ -127,33 +191,45 @@ public sealed class MembershipClient : IAsyncDisposable
         throw new MembershipException(MembershipReason.Internal, "Multicast: the daemon ended the stream without a receipt.");
     }
 
-    /// <summary>Ends the streams of this client.</summary>
-    public ValueTask DisposeAsync()
+    /// <summary>Leaves all groups and ends the streams of this client.</summary>
+    public async ValueTask DisposeAsync()
     {
+        await _groups.DisposeAsync().ConfigureAwait(false);
         _channel.Dispose();
-        return ValueTask.CompletedTask;
     }
+
+    /// <summary>Group messages on their way, written or ready to be.</summary>
+    internal int GroupsOnTheirWay => _groups.OnTheirWay;
+
+    /// <summary>Bytes of group events that came and were not read yet.</summary>
+    internal long GroupBytesUnread => _groups.BytesUnread;
 
     /// <summary>For tests: with chosen random numbers.</summary>
     internal static MembershipClient Create(MembershipClientOptions options, Func<Random> random)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return new MembershipClient(options, random);
+        if (options.Check() is [_, ..] mistakes) throw new ArgumentException(string.Join(' ', mistakes), nameof(options));
+        return new MembershipClient(options with { }, random);   // a copy: later changes of the caller's are not seen
     }
 
-    internal async Task<TResponse> CallAsync<TResponse>(
+    internal Task<TResponse> CallAsync<TResponse>(
         string operation, Func<CallOptions, AsyncUnaryCall<TResponse>> start, CancellationToken cancellationToken)
     {
-        try
+        return ClientTelemetry.ObserveAsync(operation, CallOnceAsync);
+
+        async Task<TResponse> CallOnceAsync()
         {
-            var deadline = _options.TimeProvider.GetUtcNow().UtcDateTime + _options.CallTimeout;
-            using var call = start(new CallOptions(deadline: deadline, cancellationToken: cancellationToken));
-            return await call.ConfigureAwait(false);
-        }
-        catch (RpcException failure)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            throw MembershipException.From(failure, operation);
+            try
+            {
+                var deadline = _options.TimeProvider.GetUtcNow().UtcDateTime + _options.CallTimeout;
+                using var call = start(new CallOptions(deadline: deadline, cancellationToken: cancellationToken));
+                return await call.ConfigureAwait(false);
+            }
+            catch (RpcException failure)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                throw MembershipException.From(failure, operation);
+            }
         }
     }
 

@@ -16,6 +16,10 @@ internal sealed class FakeDaemon : IAsyncDisposable
 
     public FakeService Service { get; private set; } = new("00000000000000a1");
 
+    public FakeQuorum Quorum { get; private set; } = new("00000000000000a1");
+
+    public FakeGroups Groups { get; private set; } = new("00000000000000a1");
+
     public string SocketPath => Path.Combine(_directory, "api.sock");
 
     public static async Task<FakeDaemon> StartAsync()
@@ -35,7 +39,12 @@ internal sealed class FakeDaemon : IAsyncDisposable
     {
         var options = new GrpcServerOptions { MaxReceiveBytes = 17 << 20 };
         _server = await GrpcServer.StartAsync(
-            new GrpcServerSettings { SocketPath = SocketPath, Options = options }, endpoints => endpoints.MapGrpcService(Service), CancellationToken.None);
+            new GrpcServerSettings { SocketPath = SocketPath, Options = options }, endpoints =>
+            {
+                endpoints.MapGrpcService(Service);
+                endpoints.MapGrpcService(Quorum);
+                endpoints.MapGrpcService(Groups);
+            }, CancellationToken.None);
     }
 
     /// <summary>Ends all connections and listens no more.</summary>
@@ -55,6 +64,8 @@ internal sealed class FakeDaemon : IAsyncDisposable
     {
         await GoAsync();
         Service = new FakeService(boot);
+        Quorum = new FakeQuorum(boot);
+        Groups = new FakeGroups(boot);
         await ListenAsync();
     }
 
