@@ -21,7 +21,7 @@ public interface INodeEffects
     /// <summary>The verdict about quorum changed, or the view it is about; in its place of the order, after that view.</summary>
     void QuorumChanged(QuorumState state);
 
-    /// <summary>Make this durable; give the newest one to the next start. The node does not wait for it.</summary>
+    /// <summary>Make this durable, then feed <see cref="MembershipNode.OnQuorumPersisted"/>; give the newest one to the next start. Verdicts do not wait for it, changes of votes do.</summary>
     void PersistQuorum(QuorumRecord record);
 
     /// <summary>The change asked for by <see cref="MembershipNode.ChangeQuorum"/> took effect (null), or was refused and why.</summary>

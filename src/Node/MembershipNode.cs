@@ -169,6 +169,15 @@ public sealed class MembershipNode : IDisposable
         End();
     }
 
+    /// <summary>A record handed out by <see cref="INodeEffects.PersistQuorum"/> is durable.</summary>
+    public void OnQuorumPersisted(Instant now, QuorumRecord record, INodeEffects effects)
+    {
+        NoteTime(now, effects);
+        _wiring.Begin(now, effects);
+        _quorum.OnPersisted(now, record, _wiring);
+        End();
+    }
+
     /// <summary>What the witness says to this node; null: the session with it, or its lease, is gone.</summary>
     public void OnWitness(Instant now, WitnessAnswer? answer, INodeEffects effects)
     {

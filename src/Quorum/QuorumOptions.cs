@@ -18,6 +18,7 @@ public enum QuorumMode
 /// <summary>Which half goes on after an even split.</summary>
 public enum TieBreakerKind
 {
+    /// <summary>None: an even split leaves both halves without quorum.</summary>
     None,
 
     /// <summary>The half with the lowest node of the last primary view.</summary>
@@ -33,6 +34,7 @@ public enum TieBreakerKind
 /// <summary>How a witness grants its votes.</summary>
 public enum WitnessAlgorithm
 {
+    /// <summary>There is no witness.</summary>
     None,
 
     /// <summary>One vote to exactly one half of an even cluster.</summary>
@@ -48,6 +50,12 @@ public readonly record struct Voter(NodeId Node, ulong Votes);
 /// <summary>Immutable settings of quorum, identical on all nodes but for <see cref="Self"/>. Checked by <see cref="QuorumValidator"/> before use.</summary>
 public sealed record QuorumOptions
 {
+    /// <summary>Most votes of one node, and of a witness: 2^56, so that the sum over all nodes cannot overflow 64 bits.</summary>
+    public const ulong VotesMax = 1UL << 56;
+
+    /// <summary>Most expected votes.</summary>
+    public const ulong ExpectedMax = VotesMax * (NodeTable.Max + 1);
+
     /// <summary>This node.</summary>
     public required NodeId Self { get; init; }
 
@@ -67,7 +75,7 @@ public sealed record QuorumOptions
     /// <summary>Of <see cref="TieBreakerKind.List"/>, by preference.</summary>
     public IReadOnlyList<NodeId> TieBreakerNodes { get; init; } = [];
 
-    /// <summary>A node that leaves cleanly takes its votes out of the expected ones (not below <see cref="ExpectedVotes"/>).</summary>
+    /// <summary>A node that leaves cleanly takes its votes out of the expected ones (which do not fall below <see cref="ExpectedVotes"/>).</summary>
     public bool AllowDownscale { get; init; }
 
     /// <summary>Remember the highest expected votes ever seen, on disk.</summary>
@@ -80,4 +88,7 @@ public sealed record QuorumOptions
 
     /// <summary>Votes a witness adds: 1 for a fifty-fifty split; voters less one for last man standing, unless configured.</summary>
     public ulong WitnessVotes { get; init; }
+
+    /// <summary>The members whose votes count may change while running without an operator, so that what a lost disk forgot matters.</summary>
+    internal bool IsDynamic => Mode == QuorumMode.LastManStanding || AllowDownscale || TieBreaker != TieBreakerKind.None;
 }

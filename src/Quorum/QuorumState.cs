@@ -31,16 +31,6 @@ public sealed record QuorumState(
     bool WitnessGranted,
     IReadOnlyList<string> Flags);
 
-/// <summary>What a node knows about the last primary view it took part in, and what was changed while running. Durable.</summary>
-/// <param name="Epoch">Number of that primary view; 0 never.</param>
-/// <param name="Members">Its members.</param>
-/// <param name="Votes">Votes set while running, by node, as of <paramref name="Terms"/>.</param>
-/// <param name="Expected">Expected votes in force; 0 as configured.</param>
-/// <param name="HighestExpected">Highest expected votes ever seen.</param>
-/// <param name="Terms">Counts changes of votes and expected votes; the higher one wins when two sides meet.</param>
-public sealed record QuorumRecord(
-    ulong Epoch, IReadOnlyList<NodeId> Members, IReadOnlyList<Voter> Votes, ulong Expected, ulong HighestExpected, ulong Terms);
-
 /// <summary>A change asked for by an operator; takes effect in one place of the order at all members.</summary>
 public abstract record QuorumChange
 {
@@ -74,7 +64,7 @@ public interface IQuorumEffects
     /// <summary>The verdict changed, or the view it is about.</summary>
     void Changed(QuorumState state);
 
-    /// <summary>Make this durable. Quorum does not wait for it.</summary>
+    /// <summary>Make this durable, then feed <see cref="QuorumNode.OnPersisted"/>. Verdicts do not wait for it; changes of votes and expected votes do.</summary>
     void Persist(QuorumRecord record);
 
     /// <summary>The change asked for with this tag took effect (null), or was refused and why.</summary>

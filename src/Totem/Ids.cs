@@ -69,6 +69,9 @@ public sealed record View(
     IReadOnlyList<ViewMember> Joined,
     IReadOnlyList<ViewMember> Left)
 {
+    /// <summary>Of a transitional view: those of <see cref="Left"/> that said here that they leave. A member that did not hear them does not list them.</summary>
+    public IReadOnlyList<ViewMember> LeftCleanly { get; init; } = [];
+
     /// <summary>True for a transitional view.</summary>
     public bool Transitional => Id.IsTransitional;
 

@@ -230,7 +230,14 @@ public sealed partial class TotemNode
     private View TransitionalView(View old)
     {
         var members = Members(_companions, _memberBoots);
-        return new View(new ViewId(_commit.Ring, _ring), members, old.Id, [], [.. old.Members.Except(members)]);
+        ViewMember[] left = [.. old.Members.Except(members)];
+        return new View(new ViewId(_commit.Ring, _ring), members, old.Id, [], left) { LeftCleanly = [.. left.Where(HasSaidGoodbyeHere)] };
+    }
+
+    private bool HasSaidGoodbyeHere(ViewMember member)
+    {
+        var peer = _peers[_nodes.Position(member.Node)];
+        return peer.HasLeft && peer.Boot == member.Boot;
     }
 
     private View RegularView(View? transitional)

@@ -11,6 +11,7 @@ internal sealed class TestCluster
 {
     private readonly PriorityQueue<(int To, LinkId Link, int From, byte[] Bytes, int Length), (long, long)> _network = new();
     private readonly Stack<byte[]> _buffers = new();
+    private readonly Queue<(TestHost Host, QuorumRecord Record)> _written = new();
     private long _order;
 
     public TestCluster(int nodes, TimeSpan? linkDown = null)
@@ -50,6 +51,7 @@ internal sealed class TestCluster
         var end = Now + time;
         while (true)
         {
+            EndWrites();
             var next = Instant.Never;
             TestHost? due = null;
             foreach (var node in Nodes)
@@ -80,6 +82,17 @@ internal sealed class TestCluster
         }
 
         Now = end;
+    }
+
+    /// <summary>The disk: durable at once, and the node hears of it after what it does now.</summary>
+    public void Persist(TestHost host, QuorumRecord record) => _written.Enqueue((host, record));
+
+    private void EndWrites()
+    {
+        while (_written.TryDequeue(out var written))
+        {
+            if (written.Host.IsUp) written.Host.Core.OnQuorumPersisted(Now, written.Record, written.Host);
+        }
     }
 
     public bool RunUntil(Func<bool> condition, TimeSpan limit)
@@ -186,9 +199,7 @@ internal sealed class TestHost : INodeEffects
     {
     }
 
-    void INodeEffects.PersistQuorum(QuorumRecord record)
-    {
-    }
+    void INodeEffects.PersistQuorum(QuorumRecord record) => _cluster.Persist(this, record);
 
     void INodeEffects.QuorumChangeDone(ulong tag, string? error)
     {
