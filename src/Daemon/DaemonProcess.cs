@@ -154,7 +154,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
             FaultSeed = seed,
         };
         var start = new NodeStart(
-            _configuration.LinkOptions(_self.Id, keys), _configuration.TotemOptions(_self.Id), _configuration.QuorumOptions(_self.Id), null, ClusterConfiguration.GroupOptions(_self.Id), boot, state.RingSequence, state.ReservedUpTo, seed);
+            _configuration.LinkOptions(_self.Id, keys), _configuration.TotemOptions(_self.Id), _configuration.QuorumOptions(_self.Id), state.QuorumRecord, ClusterConfiguration.GroupOptions(_self.Id), boot, state.RingSequence, state.ReservedUpTo, seed);
         var observer = new RingObserver(_self.Id, boot.Short, _log, _views, _receipts, _states, _ringLog.Add);
         try
         {

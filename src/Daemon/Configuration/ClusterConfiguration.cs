@@ -92,14 +92,7 @@ internal sealed record ClusterConfiguration
     };
 
     /// <summary>Settings of quorum of one node.</summary>
-    public QuorumOptions QuorumOptions(NodeId self) => new()
-    {
-        Self = self,
-        Voters = [.. Nodes.Select(n => new Voter(n.Id, n.Votes)).OrderBy(voter => voter.Node.Value)],
-        WaitForAll = Quorum.WaitForAll,
-        AllowDownscale = Quorum.AllowDownscale,
-        ExpectedVotes = Quorum.ExpectedVotes,
-    };
+    public QuorumOptions QuorumOptions(NodeId self) => Quorum.Options(self, Nodes);
 
     /// <summary>Limits of process groups of one node.</summary>
     public static CpgOptions GroupOptions(NodeId self) => new() { Self = self };
@@ -150,10 +143,72 @@ internal sealed record RingConfiguration(int MessageBytesMax, int QueueBytesMax,
 /// <summary>How quorum is decided, as written.</summary>
 /// <param name="Mode">majority, two-node or last-man-standing.</param>
 /// <param name="WaitForAll">After a start no quorum before every node was seen once.</param>
-/// <param name="TieBreaker">none, lowest, highest, or names in order of preference.</param>
+/// <param name="LastManStandingWindow">How long no node may be lost before expected votes fall.</param>
+/// <param name="TieBreaker">Which half goes on after an even split.</param>
+/// <param name="TieBreakerNodes">Of a list: in order of preference.</param>
 /// <param name="AllowDownscale">A node that leaves in order lowers the expected votes.</param>
 /// <param name="ExpectedVotes">Votes that count as all; null = the sum of the nodes' votes.</param>
-internal sealed record QuorumConfiguration(string Mode, bool WaitForAll, string TieBreaker, bool AllowDownscale, ulong? ExpectedVotes);
+/// <param name="TrackExpectedVotes">Remember the highest expected votes on disk.</param>
+/// <param name="Witness">The witness that may add votes; null = none.</param>
+internal sealed record QuorumConfiguration(
+    QuorumMode Mode,
+    bool WaitForAll,
+    TimeSpan LastManStandingWindow,
+    TieBreakerKind TieBreaker,
+    IReadOnlyList<NodeId> TieBreakerNodes,
+    bool AllowDownscale,
+    ulong? ExpectedVotes,
+    bool TrackExpectedVotes,
+    WitnessConfiguration? Witness)
+{
+    /// <summary>What holds where the file says nothing.</summary>
+    public static readonly QuorumConfiguration Default = new(
+        QuorumMode.Majority, false, TimeSpan.FromSeconds(10), TieBreakerKind.None, [], false, null, false, null);
+
+    /// <summary>The settings of one node's quorum core.</summary>
+    public QuorumOptions Options(NodeId self, IReadOnlyList<NodeConfiguration> nodes) => new()
+    {
+        Self = self,
+        Voters = [.. nodes.Select(n => new Voter(n.Id, n.Votes)).OrderBy(voter => voter.Node)],
+        Mode = Mode,
+        WaitForAll = WaitForAll,
+        LastManStandingWindow = LastManStandingWindow,
+        TieBreaker = TieBreaker,
+        TieBreakerNodes = TieBreakerNodes,
+        AllowDownscale = AllowDownscale,
+        TrackExpectedVotes = TrackExpectedVotes,
+        ExpectedVotes = ExpectedVotes,
+        Witness = Witness?.Algorithm ?? WitnessAlgorithm.None,
+        WitnessVotes = Witness?.Votes ?? 0,
+    };
+}
+
+/// <summary>The witness (quorum device) of the cluster: <c>membershipd --witness</c> on a machine of its own.</summary>
+/// <param name="Host">Name or address of the witness; the name its certificate is checked against.</param>
+/// <param name="Port">Its TCP port.</param>
+/// <param name="Algorithm">How it grants its votes.</param>
+/// <param name="Votes">Votes it adds.</param>
+/// <param name="CaFile">Certificates that sign those of witness and nodes, PEM, absolute.</param>
+/// <param name="CertificateFile">Certificate of this node, PEM, absolute.</param>
+/// <param name="KeyFile">Its private key, PEM, mode 0600, absolute.</param>
+/// <param name="Timeout">A witness that is silent for this long is lost, and its votes with it.</param>
+/// <param name="HeuristicsCommands">Each a command and its arguments, run without a shell; all must end with 0 for this node to count as well connected.</param>
+/// <param name="HeuristicsTimeout">A command that runs longer has failed.</param>
+/// <param name="TieBreaker">Which part the witness prefers among equals; none = the one that had its votes before, then lowest.</param>
+/// <param name="TieBreakerNodes">Of a list: in order of preference.</param>
+internal sealed record WitnessConfiguration(
+    string Host,
+    int Port,
+    WitnessAlgorithm Algorithm,
+    ulong Votes,
+    string CaFile,
+    string CertificateFile,
+    string KeyFile,
+    TimeSpan Timeout,
+    IReadOnlyList<IReadOnlyList<string>> HeuristicsCommands,
+    TimeSpan HeuristicsTimeout,
+    TieBreakerKind TieBreaker,
+    IReadOnlyList<NodeId> TieBreakerNodes);
 
 /// <summary>Where clients reach the daemon.</summary>
 /// <param name="Socket">Unix socket, absolute; null = the daemon's default.</param>

@@ -4,7 +4,7 @@ using Membership.Links;
 
 namespace Membership.Daemon.Configuration;
 
-/// <content>The nodes and what is decided by their votes.</content>
+/// <content>The nodes.</content>
 internal sealed partial class ConfigurationReader
 {
     private const ulong VotesMax = 1_000_000;
@@ -117,39 +117,6 @@ internal sealed partial class ConfigurationReader
     }
 
     private static string FamilyName(IPEndPoint address) => address.AddressFamily == AddressFamily.InterNetwork ? "IPv4" : "IPv6";
-
-    private QuorumConfiguration ReadQuorum(MapBinder file, List<NodeConfiguration> nodes)
-    {
-        const string Remedy = "Write for example quorum: { mode: majority }, or delete the line.";
-        var majority = new QuorumConfiguration("majority", false, "none", false, null);
-        if (file.Map("quorum", Remedy, "mode", "wait_for_all", "tie_breaker", "allow_downscale", "expected_votes") is not { } map) return majority;
-        var mode = map.Choice("mode", "majority", ("majority", "majority"), ("two-node", "two-node"), ("last-man-standing", "last-man-standing"));
-        if (mode == "two-node" && nodes.Count is not (0 or 2)) map.Add("mode", $"is two-node, but there are {nodes.Count} nodes. Write majority, or configure exactly two nodes.");
-        var sum = nodes.Aggregate(0UL, (all, node) => all + node.Votes);
-        var expected = map.Find("expected_votes") is null ? null : (ulong?)map.Number("expected_votes", 1, (long)(VotesMax * NodeTable.Max), (long)Math.Max(sum, 1));
-        if (expected < sum) map.Add("expected_votes", $"is {expected}, below the {sum} votes of the nodes: two halves could both have quorum. Raise it, or delete the line (default {sum}).");
-        var quorum = new QuorumConfiguration(mode, map.Flag("wait_for_all", mode == "two-node"), ReadTieBreaker(map, nodes), map.Flag("allow_downscale", false), expected);
-        if (quorum != majority) map.Warn(map.Find("mode") is null || mode == "majority" ? FirstBesideMode(map) : "mode", "is kept but not used by this version: status computes quorum as the majority of all votes.");
-        return quorum;
-    }
-
-    private static readonly string[] BesideMode = ["wait_for_all", "tie_breaker", "allow_downscale", "expected_votes"];
-
-    private static string FirstBesideMode(MapBinder map) => BesideMode.FirstOrDefault(key => map.Find(key) is not null) ?? "mode";
-
-    private string ReadTieBreaker(MapBinder map, List<NodeConfiguration> nodes)
-    {
-        if (map.Find("tie_breaker") is not YamlList list) return map.Choice("tie_breaker", "none", ("none", "none"), ("lowest", "lowest"), ("highest", "highest"));
-        List<string> names = [];
-        for (var i = 0; i < list.Items.Count; i++)
-        {
-            var path = $"{map.PathOf("tie_breaker")}[{i}]";
-            if (map.Scalar(list.Items[i], path, "the name of a node", "Write a name from nodes.") is not { } name) continue;
-            if (nodes.All(n => n.Name != name)) _mistakes.Add(list.Items[i], path, $"is {Printable.Value(name)}, not a node. Write a name from nodes.");
-            names.Add(name);
-        }
-        return string.Join(",", names);
-    }
 
     /// <summary>Where each name, id and address was first seen.</summary>
     private sealed class Uniqueness

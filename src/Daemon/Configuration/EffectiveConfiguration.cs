@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Membership.Node;
+using Membership.Quorum;
 
 namespace Membership.Daemon.Configuration;
 
@@ -34,18 +36,44 @@ internal static class EffectiveConfiguration
         yield return Size("ring.visit", c.Ring.VisitBytes);
         yield return Size("ring.post_token", c.Ring.PostTokenBytes);
         yield return Count("ring.window_frames", c.Ring.WindowFrames);
-        yield return Word("quorum.mode", c.Quorum.Mode);
-        yield return ("quorum.wait_for_all", c.Quorum.WaitForAll ? "true" : "false", c.Quorum.WaitForAll);
-        yield return Word("quorum.tie_breaker", c.Quorum.TieBreaker);
-        yield return ("quorum.allow_downscale", c.Quorum.AllowDownscale ? "true" : "false", c.Quorum.AllowDownscale);
-        var votes = c.Quorum.ExpectedVotes ?? c.Nodes.Aggregate(0UL, (sum, node) => sum + node.Votes);
-        yield return Count("quorum.expected_votes", (long)votes);
-        yield return Count("quorum.votes_needed", (long)(votes / 2 + 1));
+        foreach (var value in QuorumValues(c)) yield return value;
         yield return Word("api.socket", c.Api.Socket ?? "/run/membership/api.sock");
         yield return Word("api.tcp", c.Api.Tcp ?? "none");
         yield return Word("api.page", c.Api.Page ?? "none");
         yield return Count("resources", c.ResourceCount);
     }
+
+    private static IEnumerable<(string Name, string Text, object Json)> QuorumValues(ClusterConfiguration c)
+    {
+        var q = c.Quorum;
+        yield return Word("quorum.mode", Describe.Word(q.Mode));
+        yield return Flag("quorum.wait_for_all", q.WaitForAll);
+        yield return Time("quorum.last_man_standing_window", q.LastManStandingWindow);
+        yield return Word("quorum.tie_breaker", TieBreaker(c, q.TieBreaker, q.TieBreakerNodes));
+        yield return Flag("quorum.allow_downscale", q.AllowDownscale);
+        var verdict = QuorumRule.Full(c.QuorumOptions(c.Nodes[0].Id));
+        yield return Count("quorum.expected_votes", (long)verdict.Expected);
+        yield return Count("quorum.votes_needed", (long)verdict.Needed);
+        yield return Flag("quorum.expected_votes_tracking", q.TrackExpectedVotes);
+        if (q.Witness is not { } w)
+        {
+            yield return Word("quorum.witness", "none");
+            yield break;
+        }
+        yield return Word("quorum.witness.address", w.Host.Contains(':') ? $"[{w.Host}]:{w.Port}" : $"{w.Host}:{w.Port}");
+        yield return Word("quorum.witness.algorithm", w.Algorithm == WitnessAlgorithm.LastManStanding ? "lms" : "ffsplit");
+        yield return Count("quorum.witness.votes", (long)w.Votes);
+        yield return Word("quorum.witness.ca_file", w.CaFile);
+        yield return Word("quorum.witness.certificate_file", w.CertificateFile);
+        yield return Word("quorum.witness.key_file", w.KeyFile);
+        yield return Time("quorum.witness.timeout", w.Timeout);
+        yield return Word("quorum.witness.heuristics", w.HeuristicsCommands.Count == 0 ? "none" : string.Join("; ", w.HeuristicsCommands.Select(words => string.Join(' ', words))));
+        yield return Time("quorum.witness.heuristics_timeout", w.HeuristicsTimeout);
+        yield return Word("quorum.witness.tie_breaker", TieBreaker(c, w.TieBreaker, w.TieBreakerNodes));
+    }
+
+    private static string TieBreaker(ClusterConfiguration c, TieBreakerKind kind, IReadOnlyList<Links.NodeId> nodes) =>
+        kind == TieBreakerKind.List ? string.Join(",", nodes.Select(c.NameOf)) : Describe.Word(kind);
 
     /// <summary>One <c>name = value</c> a line, then the nodes.</summary>
     public static string Text(ClusterConfiguration configuration)
@@ -124,6 +152,8 @@ internal static class EffectiveConfiguration
     private sealed record SizeValue(long Bytes);
 
     private static (string, string, object) Word(string name, string value) => (name, value, value);
+
+    private static (string, string, object) Flag(string name, bool value) => (name, value ? "true" : "false", value);
 
     private static (string, string, object) Count(string name, long value) => (name, value.ToString(CultureInfo.InvariantCulture), value);
 

@@ -25,7 +25,7 @@ internal interface IRingObserver
     {
     }
 
-    /// <summary>What the next start must know about quorum.</summary>
+    /// <summary>What the next start must know about quorum; the host writes it.</summary>
     void PersistQuorum(QuorumRecord record)
     {
     }

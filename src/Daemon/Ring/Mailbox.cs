@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
+using Membership.Quorum;
 using Membership.Totem;
 using Microsoft.Win32.SafeHandles;
 
@@ -41,6 +42,7 @@ internal sealed unsafe class Mailbox
     private ulong _reservedUpTo;
     private ulong _takenUpTo;
     private string? _reservationFailure;
+    private QuorumRecord? _persisted;
     private bool _leave;
 
     public Mailbox(int submitCapacity)
@@ -91,6 +93,13 @@ internal sealed unsafe class Mailbox
         WakeForUrgent();
     }
 
+    /// <summary>This record of quorum, and with it all before it, is durable.</summary>
+    public void QuorumPersisted(QuorumRecord record)
+    {
+        Volatile.Write(ref _persisted, record);
+        WakeForUrgent();
+    }
+
     /// <summary>They could not be made durable.</summary>
     public void ReservationFailed(string message)
     {
@@ -109,6 +118,9 @@ internal sealed unsafe class Mailbox
         _takenUpTo = upTo;
         return true;
     }
+
+    /// <summary>Ring thread: the newest record that became durable since the last call, or null.</summary>
+    public QuorumRecord? TryTakePersisted() => Volatile.Read(ref _persisted) is null ? null : Interlocked.Exchange(ref _persisted, null);
 
     /// <summary>Ring thread: sleep, as a stalled machine would, but no longer than until the host stops.</summary>
     public void Freeze(TimeSpan duration) => _stop.Wait(duration);

@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Membership.Daemon.State;
 using Membership.Links;
 using Membership.Node;
+using Membership.Quorum;
 using Membership.Totem;
 
 namespace Membership.Daemon.Ring;
@@ -128,6 +129,8 @@ internal sealed class RingHost : IReservationSink, IAsyncDisposable
     }
 
     void IReservationSink.Reserved(ulong upTo) => _mailbox.Reserved(upTo);
+
+    void IReservationSink.QuorumPersisted(QuorumRecord record) => _mailbox.QuorumPersisted(record);
 
     void IReservationSink.ReservationFailed(string message) => _mailbox.ReservationFailed(message);
 

@@ -30,7 +30,11 @@ internal sealed partial class RingLoop : INodeEffects
         _observer.QuorumChanged(state, _now);
     }
 
-    void INodeEffects.PersistQuorum(QuorumRecord record) => _observer.PersistQuorum(record);
+    void INodeEffects.PersistQuorum(QuorumRecord record)
+    {
+        _observer.PersistQuorum(record);
+        _reservations.Persist(record, _reservationSink);
+    }
 
     void INodeEffects.QuorumChangeDone(ulong tag, string? error)
     {

@@ -217,6 +217,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     {
         _mailbox.BeginUrgent();
         if (_mailbox.TryTakeReserved(out var upTo)) _node.OnReserved(_now = _clock.Now, upTo, this);
+        if (_mailbox.TryTakePersisted() is { } record) _node.OnQuorumPersisted(_now = _clock.Now, record, this);
         if (_mailbox.ReservationFailure is { } failure && _exit.Code == 0) _exit = new RingExit(ExitCode.InputOutput, failure);
         for (var run = 0; run < CommandsPerTurn && _mailbox.Commands.Reader.TryRead(out var command); run++) command.Run(this);
         if (_leaveDeadline == Instant.Never && (_mailbox.IsLeaving || _exit.Code != 0)) BeginToLeave();

@@ -1,29 +1,40 @@
 using System.Collections.Concurrent;
+using Membership.Quorum;
 
 namespace Membership.Daemon.State;
 
 /// <summary>Does the writing that must not hold up the ring thread, in order, on a thread of its own.</summary>
 internal sealed class PersistenceThread : IDisposable
 {
-    /// <summary>Requests waiting at most. The ring has one under way at a time, so a full queue is a broken ring.</summary>
+    /// <summary>Requests waiting at most. The ring has one reservation under way at a time, and of quorum's records one waits, so a full queue is a broken ring.</summary>
     private const int Capacity = 8;
 
-    private readonly BlockingCollection<(ulong UpTo, IReservationSink Sink)> _requests = new(Capacity);
-    private readonly Action<ulong> _write;
+    private readonly BlockingCollection<(ulong? UpTo, IReservationSink Sink)> _requests = new(Capacity);
+    private readonly Action<ulong> _writeReservation;
+    private readonly Action<QuorumRecord> _writeRecord;
     private readonly Thread _thread;
+    private QuorumRecord? _newestRecord;
 
-    public PersistenceThread(Action<ulong> write)
+    public PersistenceThread(Action<ulong> writeReservation, Action<QuorumRecord> writeRecord)
     {
-        _write = write;
+        (_writeReservation, _writeRecord) = (writeReservation, writeRecord);
         _thread = new Thread(Run) { Name = "persistence", IsBackground = true };
         _thread.Start();
     }
 
-    /// <summary>Queues a request without waiting.</summary>
+    /// <summary>Queues a reservation without waiting.</summary>
     /// <exception cref="InvalidOperationException">The queue is full or closed.</exception>
     public void Request(ulong upTo, IReservationSink sink)
     {
         if (!_requests.TryAdd((upTo, sink))) throw new InvalidOperationException($"more than {Capacity} reservations are under way");
+    }
+
+    /// <summary>Queues quorum's record without waiting; it takes the place of one that still waits.</summary>
+    /// <exception cref="InvalidOperationException">The queue is full or closed.</exception>
+    public void Persist(QuorumRecord record, IReservationSink sink)
+    {
+        if (Interlocked.Exchange(ref _newestRecord, record) is not null) return;
+        if (!_requests.TryAdd((null, sink))) throw new InvalidOperationException($"more than {Capacity} writes are under way");
     }
 
     /// <summary>Finishes what is queued, then ends.</summary>
@@ -40,8 +51,16 @@ internal sealed class PersistenceThread : IDisposable
         {
             try
             {
-                _write(upTo);
-                sink.Reserved(upTo);
+                if (upTo is { } reserved)
+                {
+                    _writeReservation(reserved);
+                    sink.Reserved(reserved);
+                }
+                else if (Interlocked.Exchange(ref _newestRecord, null) is { } record)
+                {
+                    _writeRecord(record);
+                    sink.QuorumPersisted(record);
+                }
             }
             catch (StateException failure)
             {

@@ -3,12 +3,12 @@ using System.Text;
 
 namespace Membership.Daemon.State;
 
-/// <summary>The state directory of one node: an exclusive lock and the reservations of ring sequences.</summary>
+/// <summary>The state directory of one node: an exclusive lock, the reservations of ring sequences, and quorum's record.</summary>
 /// <remarks>
 /// Format and recovery: docs/operating/state-directory.md. Opening reserves the first block durably. Every reservation is written to both
 /// files, one after the other, before it is confirmed, so that losing any one file never loses a confirmed number however far a number jumped.
 /// </remarks>
-internal sealed class StateDirectory : IReservationStore, IDisposable
+internal sealed partial class StateDirectory : IReservationStore, IDisposable
 {
     /// <summary>Ring sequences reserved at a time.</summary>
     public const ulong BlockSequences = 1024;
@@ -35,7 +35,8 @@ internal sealed class StateDirectory : IReservationStore, IDisposable
         ReservedUpTo = loaded.Sequence + BlockSequences;
         if (loaded.LostSlot is { } lost && loaded.Newest.Generation > 1) Warning = LostWarning(lost); // a first start that crashed has written one file only
         Write(ReservedUpTo);
-        _thread = new PersistenceThread(Write);
+        LoadQuorum(acceptNewIdentity);
+        _thread = new PersistenceThread(Write, WriteQuorum);
     }
 
     /// <summary>Highest ring sequence an earlier start may have used: <c>NodeStart.RingSequence</c>.</summary>

@@ -335,6 +335,8 @@ public sealed class RingHostTests(ITestOutputHelper output)
     private sealed class MemoryReservations : IReservationStore
     {
         public void Request(ulong upTo, IReservationSink sink) => sink.Reserved(upTo);
+
+        public void Persist(QuorumRecord record, IReservationSink sink) => sink.QuorumPersisted(record);
     }
 
     private sealed class RecordingObserver : IRingObserver

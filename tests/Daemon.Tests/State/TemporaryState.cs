@@ -1,4 +1,5 @@
 using Membership.Daemon.State;
+using Membership.Quorum;
 
 namespace Membership.Daemon.Tests.State;
 
@@ -40,6 +41,10 @@ internal sealed class Sink : IReservationSink
     public string? Failure { get; private set; }
 
     void IReservationSink.Reserved(ulong upTo) => Reserved = upTo;
+
+    public QuorumRecord? Persisted { get; private set; }
+
+    void IReservationSink.QuorumPersisted(QuorumRecord record) => Persisted = record;
 
     void IReservationSink.ReservationFailed(string message) => Failure = message;
 }
