@@ -13,6 +13,7 @@ public sealed partial class HistoryChecker
         CheckAcyclic();
         CheckCausality();
         foreach (var ring in _rings.Values) CheckDuties(ring, ending.IsQuiesced);
+        FinishGroups(ending.IsQuiesced);
         if (ending.CalmSince is { } since) CheckCalm(since);
         if (!ending.IsQuiesced) return;
         CheckEverybodyEntered();

@@ -21,6 +21,7 @@ public sealed partial class HistoryChecker
         if (id.IsTransitional) EnterTransitional(node, before!, view);
         else EnterRegular(node, before, view);
         ForgetAbsentSenders(node, view);
+        InstalledForGroups(node, before, view);
     }
 
     private ViewRecord Record(IncarnationRecord node, ViewId id, IReadOnlyList<ViewMember> members)

@@ -3,7 +3,7 @@ using Membership.Totem;
 namespace Membership.Invariants;
 
 /// <summary>A broken guarantee: which one, in words, and the events that show it.</summary>
-/// <param name="Id">I1 to I28 of docs/protocol/invariants.md.</param>
+/// <param name="Id">I1 to I40 of docs/protocol/invariants.md.</param>
 /// <param name="Sentence">What happened, to whom.</param>
 /// <param name="Events">The events concerned, oldest first.</param>
 public sealed record Violation(string Id, string Sentence, IReadOnlyList<string> Events)
@@ -203,6 +203,8 @@ internal sealed class IncarnationRecord(int index, ViewMember name, Identity ide
 
     /// <summary>Crash or leave; null while it runs or ended healthy.</summary>
     public HistoryEventKind? Stopped { get; set; }
+
+    public GroupRecord Groups { get; } = new();
 
     /// <summary>By sender: the last counter delivered, and whether the sender has stayed since.</summary>
     public List<(ulong Counter, bool Together)> Fifo { get; } = [];
