@@ -7,6 +7,7 @@ using Grpc.Core;
 using Membership.Daemon.Configuration;
 using Membership.Daemon.Ring;
 using Membership.Daemon.Services;
+using Membership.Daemon.Services.Groups;
 using Membership.Daemon.State;
 using Membership.Grpc.Server;
 using Membership.Grpc.Unix;
@@ -38,6 +39,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private readonly string _socket;
     private readonly DeliveryLog _log = new();
     private readonly ViewHistory _views = new();
+    private readonly GroupLog _groupLog = new();
+    private readonly GroupHub _groupHub;
     private readonly ReceiptTable _receipts;
     private readonly NodeStates _states;
     private readonly RingLog _ringLog;
@@ -47,6 +50,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private StateDirectory? _state;
     private RingHost? _host;
     private MembershipApi? _membership;
+    private GroupApi? _groups;
     private GrpcServer? _server;
 
     private DaemonProcess(CommandLine line, ILoggerFactory loggers, ClusterConfiguration configuration, NodeConfiguration self)
@@ -55,6 +59,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         _logger = loggers.CreateLogger("membershipd");
         _socket = Path.GetFullPath(line.Socket ?? configuration.Api.Socket ?? CommandLine.DefaultSocket);
         _receipts = new ReceiptTable(configuration.Ring.MessageBytesMax);
+        _groupHub = new GroupHub(self.Id, _groupLog);
         _states = new NodeStates(configuration.Table, self.Id);
         _ringLog = new RingLog(_logger, self.Name, configuration.Table, TimeProvider.System);
         var notifySocket = Environment.GetEnvironmentVariable("NOTIFY_SOCKET");
@@ -84,7 +89,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
         await StartAsync();
         using var ends = new CancellationTokenSource();
         var keeping = Task.WhenAll(
-            StopOnFailure(FeedWatchdogAsync(ends.Token), stop), StopOnFailure(TellViewsAsync(ends.Token), stop), StopOnFailure(ReloadKeysAsync(ends.Token), stop));
+            StopOnFailure(FeedWatchdogAsync(ends.Token), stop), StopOnFailure(TellViewsAsync(ends.Token), stop), StopOnFailure(ReloadKeysAsync(ends.Token), stop),
+            StopOnFailure(_groups!.WatchStallsAsync(ends.Token), stop));   // made by StartAsync
 
         await Task.WhenAny(stop.Task, Host.Completion);
         var code = await StopAsync(stop.Task.IsCompleted ? await stop.Task : null);
@@ -107,6 +113,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
             stop.TrySetException(failure);
         }
     }
+
+    private int GroupMessageBytesMax => Math.Min(_configuration.Ring.MessageBytesMax, ClusterConfiguration.GroupOptions(_self.Id).MessageBytesMax);
 
     private RingHost Host => _host ?? throw new InvalidOperationException("not started");
 
@@ -155,7 +163,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         };
         var start = new NodeStart(
             _configuration.LinkOptions(_self.Id, keys), _configuration.TotemOptions(_self.Id), _configuration.QuorumOptions(_self.Id), state.QuorumRecord, ClusterConfiguration.GroupOptions(_self.Id), boot, state.RingSequence, state.ReservedUpTo, seed);
-        var observer = new RingObserver(_self.Id, boot.Short, _log, _views, _receipts, _states, _ringLog.Add);
+        var observer = new RingObserver(_self.Id, boot.Short, _log, _views, _groupHub, _receipts, _states, _ringLog.Add);
         try
         {
             var host = RingHost.Start(options, start, new AesGcmSuite(), observer, state);
@@ -174,6 +182,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
         var report = new StatusReport(new DaemonIdentity(_configuration, _self, boot, _line.AllowFaultInjection), protoViews);
         var status = new StatusSource(cancel => host.QueryAsync(ring => RingSnapshot.Take(ring, _states, _configuration.Nodes.Count), cancel), TimeProvider.System);
         _membership = new MembershipApi(host, _log, _views, _receipts, status, report, protoViews, _configuration.Ring.MessageBytesMax, _leaving.Token);
+        _groups = new GroupApi(
+            new GroupServices(_self.Id, boot.Short, host, _groupHub, _groupLog, _receipts, GroupMessageBytesMax, TimeProvider.System), _leaving.Token);
         var settings = new GrpcServerSettings
         {
             SocketPath = _socket,
@@ -188,6 +198,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
                 map =>
                 {
                     map.MapGrpcService(_membership);
+                    map.MapGrpcService(_groups);
                     map.MapGrpcService(new FaultApi(host, _configuration, _line.AllowFaultInjection));
                 },
                 CancellationToken.None);
@@ -232,23 +243,24 @@ internal sealed class DaemonProcess : IAsyncDisposable
         {
             _receipts.FailAll(ReceiptTable.Unknown, Host.Clock.Absolute(Host.Clock.Now));
             _log.End();
+            _groupHub.End();
         }
         using var limit = new CancellationTokenSource(ServerStopMax);
-        await EndMulticastsAsync(_membership!, limit.Token);   // both made by StartAsync, or it had thrown
+        await EndStreamsAsync(_membership!, _groups!, limit.Token);   // all made by StartAsync, or it had thrown
         await _server!.StopAsync(limit.Token);
         return exit?.Code ?? ExitCode.Ok;
     }
 
     // Every message that was taken has its receipt by now; a client that reads them slowly gets its time, because the server would reset its stream.
-    private async Task EndMulticastsAsync(MembershipApi membership, CancellationToken limit)
+    private async Task EndStreamsAsync(MembershipApi membership, GroupApi groups, CancellationToken limit)
     {
         try
         {
-            await membership.MulticastsEndAsync().WaitAsync(limit);
+            await Task.WhenAll(membership.MulticastsEndAsync(), groups.SessionsEndAsync()).WaitAsync(limit);
         }
         catch (OperationCanceledException)
         {
-            Log.ReceiptsNotRead(_logger, _self.Name, membership.MulticastCount, (long)ServerStopMax.TotalMilliseconds);
+            Log.ReceiptsNotRead(_logger, _self.Name, membership.MulticastCount + groups.SessionCount, (long)ServerStopMax.TotalMilliseconds);
         }
     }
 

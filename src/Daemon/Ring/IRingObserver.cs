@@ -69,8 +69,9 @@ internal interface IRingObserver
 /// <summary>Learns on the ring thread what became of one submit. One object serves many submits; the tag tells them apart.</summary>
 internal interface ISubmitSink
 {
-    /// <summary>The node's answer; after it the payload's memory belongs to the caller again. Never <see cref="SubmitStatus.QueueFull"/>: the host waits instead.</summary>
-    void Submitted(ulong tag, SubmitResult result);
+    /// <summary>The node's answer; after it the payload's memory belongs to the caller again. Never <see cref="GroupStatus.QueueFull"/>: the host waits instead.
+    /// Messages of the raw ring are answered with the same words.</summary>
+    void Submitted(ulong tag, SendResult result);
 }
 
 /// <summary>Things about sockets worth a line in the log.</summary>

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
+using Membership.Cpg;
 using Membership.Quorum;
 using Membership.Totem;
 using Microsoft.Win32.SafeHandles;
@@ -7,6 +8,11 @@ using Microsoft.Win32.SafeHandles;
 namespace Membership.Daemon.Ring;
 
 /// <summary>A message on its way to the ring thread.</summary>
+/// <param name="Payload">Unchanged until the sink is called.</param>
+/// <param name="Level">Guarantee asked for.</param>
+/// <param name="Slot">0: the raw ring; otherwise the membership whose group it is for.</param>
+/// <param name="Sink">Learns the answer.</param>
+/// <param name="Tag">Tells the sink which message.</param>
 internal readonly record struct Submission(ReadOnlyMemory<byte> Payload, DeliveryLevel Level, uint Slot, ISubmitSink Sink, ulong Tag);
 
 /// <summary>Something other than a message for the ring thread to do.</summary>
@@ -166,7 +172,7 @@ internal sealed unsafe class Mailbox
     {
         Submits.Writer.TryComplete();
         Commands.Writer.TryComplete();
-        while (Submits.Reader.TryRead(out var submission)) submission.Sink.Submitted(submission.Tag, new SubmitResult(SubmitStatus.NotRunning, 0));
+        while (Submits.Reader.TryRead(out var submission)) submission.Sink.Submitted(submission.Tag, new SendResult(GroupStatus.NotRunning, 0));
         while (Commands.Reader.TryRead(out var command)) command.Abandon(reason);
     }
 

@@ -95,6 +95,10 @@ internal sealed class RingHost : IReservationSink, IAsyncDisposable
     public Task<T> QueryAsync<T>(Func<RingView, T> read, CancellationToken cancellationToken) =>
         RunAsync(new Call<T>(loop => read(loop.View)), cancellationToken);
 
+    /// <summary>Runs <paramref name="act"/> on the ring thread and returns what it returns. Cancelling stops the waiting; what was asked for may still happen.</summary>
+    /// <exception cref="RingStoppedException">The ring thread has ended.</exception>
+    public Task<T> ActAsync<T>(Func<RingLoop, T> act, CancellationToken cancellationToken) => RunAsync(new Call<T>(act), cancellationToken);
+
     /// <summary>Seals and opens with other keys from now on. Cancelling stops the waiting; the keys may still be taken.</summary>
     /// <exception cref="ArgumentException">Not exactly one active key, an id twice, or a secret of another length; nothing has changed.</exception>
     /// <exception cref="RingStoppedException">The ring thread has ended.</exception>

@@ -1,6 +1,9 @@
+using System.Diagnostics;
+using Membership.Cpg;
 using Membership.Daemon.State;
 using Membership.Links;
 using Membership.Node;
+using Membership.Quorum;
 using Membership.Totem;
 
 namespace Membership.Daemon.Ring;
@@ -107,7 +110,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     /// <summary>After the end: the message that was held is answered like those still in the channel.</summary>
     public void RefuseHeld()
     {
-        if (_isHolding) _held.Sink.Submitted(_held.Tag, new SubmitResult(SubmitStatus.NotRunning, 0));
+        if (_isHolding) _held.Sink.Submitted(_held.Tag, new SendResult(GroupStatus.NotRunning, 0));
         _isHolding = false;
     }
 
@@ -116,6 +119,34 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     {
         _now = _clock.Now;
         _node.ReplaceKeys(_now, keys, this);
+    }
+
+    /// <summary>A session of this daemon asks to join a group; events of the group may come before this returns.</summary>
+    public JoinResult JoinGroup(uint session, uint pid, string group)
+    {
+        _now = _clock.Now;
+        return _node.JoinGroup(_now, session, pid, group, this);
+    }
+
+    /// <summary>A membership asks to leave.</summary>
+    public GroupStatus LeaveGroup(uint slot)
+    {
+        _now = _clock.Now;
+        return _node.LeaveGroup(_now, slot, this);
+    }
+
+    /// <summary>A session is gone.</summary>
+    public void EndSession(uint session)
+    {
+        _now = _clock.Now;
+        _node.EndSession(_now, session, this);
+    }
+
+    /// <summary>An operator's change of votes; the observer is told what became of it under this tag.</summary>
+    public void ChangeQuorum(QuorumChange change, ulong tag)
+    {
+        _now = _clock.Now;
+        _node.ChangeQuorum(_now, change, tag, this);
     }
 
     /// <summary>Replaces the injected faults.</summary>
@@ -238,8 +269,8 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
         var bytes = 0;
         while (submits < _options.SubmitsPerTurn && bytes < _options.SubmitBytesPerTurn && (_isHolding || _mailbox.Submits.Reader.TryRead(out _held)))
         {
-            var result = _node.Submit(_now, _held.Payload.Span, _held.Level, this);
-            _isHolding = result.Status is SubmitStatus.QueueFull;
+            var result = Submit(_held);
+            _isHolding = result.Status is GroupStatus.QueueFull;
             if (_isHolding) break;
             submits++;
             bytes += _held.Payload.Length;
@@ -250,6 +281,22 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
 
         if (submits > 0) _node.OnSubmitted(_now, this);
         _hasMoreWork = !_isHolding && _mailbox.Submits.Reader.Count > 0;
+    }
+
+    private SendResult Submit(in Submission message)
+    {
+        if (message.Slot != 0) return _node.SendToGroup(_now, message.Slot, message.Payload.Span, message.Level, this);
+        var result = _node.Submit(_now, message.Payload.Span, message.Level, this);
+        return new SendResult(
+            result.Status switch
+            {
+                SubmitStatus.Accepted => GroupStatus.Accepted,
+                SubmitStatus.TooLarge => GroupStatus.TooLarge,
+                SubmitStatus.QueueFull => GroupStatus.QueueFull,
+                SubmitStatus.NotRunning => GroupStatus.NotRunning,
+                _ => throw new UnreachableException($"submit answered {result.Status}"),
+            },
+            result.Counter);
     }
 
     private void Tick()

@@ -21,6 +21,29 @@ internal sealed class EncodedResponse
     public ReadOnlyMemory<byte> Bytes { get; set; }
 }
 
+/// <summary>Binds a service as generated code does; a derived one replaces single methods.</summary>
+internal abstract class ForwardingBinder(ServiceBinderBase inner) : ServiceBinderBase
+{
+    /// <summary>What is bound to.</summary>
+    protected ServiceBinderBase Inner { get; } = inner;
+
+    public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler) =>
+        Inner.AddMethod(method, handler);
+
+    public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, ClientStreamingServerMethod<TRequest, TResponse>? handler) =>
+        Inner.AddMethod(method, handler);
+
+    public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler) =>
+        Inner.AddMethod(method, handler);
+
+    public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse>? handler) =>
+        Inner.AddMethod(method, handler);
+
+    /// <summary>The same method with responses that are bytes already.</summary>
+    protected static Method<TRequest, EncodedResponse> Encoded<TRequest, TResponse>(Method<TRequest, TResponse> method) =>
+        new(method.Type, method.ServiceName, method.Name, method.RequestMarshaller, EncodedResponse.Marshaller);
+}
+
 /// <summary>Binds <see cref="MembershipApi"/> as generated code does, but Subscribe with responses that are bytes already.</summary>
 internal static class MembershipApiBinding
 {
@@ -28,26 +51,13 @@ internal static class MembershipApiBinding
     public static void BindService(ServiceBinderBase binder, MembershipApi? service) =>
         Proto.MembershipService.BindService(new SubscribeReplacer(binder, service), service);
 
-    private sealed class SubscribeReplacer(ServiceBinderBase inner, MembershipApi? service) : ServiceBinderBase
+    private sealed class SubscribeReplacer(ServiceBinderBase inner, MembershipApi? service) : ForwardingBinder(inner)
     {
-        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler) =>
-            inner.AddMethod(method, handler);
-
-        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, ClientStreamingServerMethod<TRequest, TResponse>? handler) =>
-            inner.AddMethod(method, handler);
-
-        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler) =>
-            inner.AddMethod(method, handler);
-
         public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse>? handler)
         {
             if (method is Method<Proto.SubscribeRequest, Proto.SubscribeResponse> subscribe)
-            {
-                inner.AddMethod(
-                    new Method<Proto.SubscribeRequest, EncodedResponse>(subscribe.Type, subscribe.ServiceName, subscribe.Name, subscribe.RequestMarshaller, EncodedResponse.Marshaller),
-                    service is null ? null : new ServerStreamingServerMethod<Proto.SubscribeRequest, EncodedResponse>(service.Subscribe));
-            }
-            else inner.AddMethod(method, handler);
+                Inner.AddMethod(Encoded(subscribe), service is null ? null : new ServerStreamingServerMethod<Proto.SubscribeRequest, EncodedResponse>(service.Subscribe));
+            else base.AddMethod(method, handler);
         }
     }
 }

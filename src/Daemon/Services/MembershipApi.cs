@@ -102,7 +102,7 @@ internal sealed class MembershipApi(
     {
         using var open = _multicasts.Enter();
         using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, leaving);
-        var window = new ReceiptWindow(receipts, new RingTexts());
+        var window = new ReceiptWindow(receipts, new BatchSignal());
         var submitting = SubmitAllAsync(requestStream, window, abandoned.Token);
         var response = new Proto.MulticastResponse();
         var spare = new SpareReceipts();

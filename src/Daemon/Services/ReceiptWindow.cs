@@ -1,16 +1,29 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using Membership.Cpg;
 using Membership.Daemon.Ring;
 using Membership.Totem;
 using Proto = Membership.V1;
 
 namespace Membership.Daemon.Services;
 
-/// <summary>The messages of one Multicast stream that have no receipt yet, in order of submission.</summary>
+/// <summary>What became of one message.</summary>
+/// <param name="Counter">Of this daemon's messages; 0 where it never reached the ring.</param>
+/// <param name="Failure">Null when it was delivered.</param>
+/// <param name="Ring">Of its place, with <paramref name="Seq"/> and <paramref name="Index"/>; only when delivered.</param>
+/// <param name="Seq">Its frame.</param>
+/// <param name="Index">Its place in the frame.</param>
+/// <param name="Time">CLOCK_MONOTONIC, nanoseconds.</param>
+/// <param name="IsSilent">Its sender wants to hear of failures only.</param>
+internal readonly record struct Outcome(ulong Counter, string? Failure, RingId Ring, ulong Seq, int Index, long Time, bool IsSilent);
+
+/// <summary>The messages of one stream that have no receipt yet, in order of submission.</summary>
 /// <remarks>
 /// Three parties, each with its own end: the reading task takes places and submits, the ring thread fills places, the writing task empties them in order.
-/// A full window stops the reading task, and thereby the client.
+/// A full window stops the reading task, and thereby the client. Places come in blocks that exist only while they are in use, so that an idle stream costs next to nothing.
 /// </remarks>
-internal sealed class ReceiptWindow(ReceiptTable table, RingTexts rings) : ISubmitSink
+internal sealed class ReceiptWindow(ReceiptTable table, BatchSignal filled) : ISubmitSink
 {
     /// <summary>Messages of one stream without receipt; the client waits beyond it.</summary>
     public const int Capacity = 8192;
@@ -18,22 +31,38 @@ internal sealed class ReceiptWindow(ReceiptTable table, RingTexts rings) : ISubm
     /// <summary>Receipts in one response.</summary>
     public const int ResponseReceipts = 512;
 
+    private const int BlockPlaces = 512;
+
+    // One more than the capacity needs: the block being emptied is never the one being filled a round later.
+    private const int Blocks = Capacity / BlockPlaces + 1;
+
     private const int Waiting = 0;
     private const int Delivered = 1;
     private const int Refused = 2;
 
-    private readonly Place[] _places = new Place[Capacity];
-    private readonly BatchSignal _filled = new();
+    private readonly Place[]?[] _blocks = new Place[]?[Blocks];
     private readonly BatchSignal _emptied = new();
+    private readonly BatchSignal _answered = new();
+    private Place[]? _spare;
     private long _taken;
+    private long _answers;
     private long _drained;
+    private long _taking;   // writing task: what it has taken out, published by Release
     private bool _complete;
+
+    /// <summary>Raised when <see cref="TryTake"/> may find something.</summary>
+    public BatchSignal Filled => filled;
 
     /// <summary>True while <see cref="TakeAsync"/> would wait. Reading task only.</summary>
     public bool IsFull => _taken - Volatile.Read(ref _drained) >= Capacity;
 
+    /// <summary>True once every place has been emptied and none will follow.</summary>
+    public bool HasEnded => Volatile.Read(ref _complete) && Volatile.Read(ref _drained) == Volatile.Read(ref _taken);
+
     /// <summary>Takes the next place, waiting for one. Reading task only.</summary>
-    public async ValueTask<ulong> TakeAsync(CancellationToken cancellationToken)
+    /// <param name="isSilent">Only a failure is worth a receipt.</param>
+    /// <param name="cancellationToken">Stops the waiting; no place was taken then.</param>
+    public async ValueTask<ulong> TakeAsync(CancellationToken cancellationToken, bool isSilent = false)
     {
         while (IsFull)
         {
@@ -41,42 +70,58 @@ internal sealed class ReceiptWindow(ReceiptTable table, RingTexts rings) : ISubm
             if (!IsFull) break;
             await armed.WaitAsync(cancellationToken);
         }
-        var place = _taken;
-        Volatile.Write(ref _taken, place + 1);
-        return (ulong)place;
+        var place = (ulong)_taken;
+        ref var block = ref _blocks[BlockOf(place)];
+        if (block is null) Volatile.Write(ref block, Interlocked.Exchange(ref _spare, null) ?? new Place[BlockPlaces]);
+        block[place % BlockPlaces].IsSilent = isSilent;
+        Volatile.Write(ref _taken, _taken + 1);
+        return place;
     }
 
     /// <summary>No further place will be taken. Reading task only.</summary>
     public void Complete()
     {
         Volatile.Write(ref _complete, true);
-        _filled.Raise();
+        filled.Raise();
+    }
+
+    /// <summary>Waits until the ring thread has answered every message handed to it, so that what follows comes after them. Reading task only.</summary>
+    public async ValueTask AllAnsweredAsync(CancellationToken cancellationToken)
+    {
+        while (Volatile.Read(ref _answers) < _taken)
+        {
+            var armed = _answered.Arm();
+            if (Volatile.Read(ref _answers) >= _taken) return;
+            await armed.WaitAsync(cancellationToken);
+        }
     }
 
     /// <summary>A message that never reached the ring. Reading task only.</summary>
     public void Refuse(ulong tag, string why, long time)
     {
         Fail(tag, 0, why, time);
-        _filled.Raise();
+        Interlocked.Increment(ref _answers);
+        filled.Raise();
     }
 
     /// <inheritdoc/>
-    public void Submitted(ulong tag, SubmitResult result)
+    public void Submitted(ulong tag, SendResult result)
     {
-        if (result.Status == SubmitStatus.Accepted)
+        Interlocked.Increment(ref _answers);
+        _answered.Raise();
+        if (result.Status == GroupStatus.Accepted)
         {
             table.Expect(result.Counter, this, tag);
             return;
         }
-        var why = result.Status == SubmitStatus.TooLarge ? table.TooLarge : "never ordered: this node is leaving the cluster or has not started, and the message was not sent";
-        Fail(tag, 0, why, table.Now);
+        Fail(tag, 0, table.WhyNot(result.Status), table.Now);
         table.Touch(this);
     }
 
     /// <summary>Its place in the order is known. Ring thread only.</summary>
     public void Deliver(ulong tag, in Delivery delivery, long time)
     {
-        ref var place = ref _places[tag % Capacity];
+        ref var place = ref PlaceOf(tag);
         place.Counter = delivery.Counter;
         place.Ring = delivery.Ring;
         place.Seq = delivery.Seq.Value;
@@ -88,7 +133,7 @@ internal sealed class ReceiptWindow(ReceiptTable table, RingTexts rings) : ISubm
     /// <summary>It will never be delivered. Ring thread, or any thread once that has ended.</summary>
     public void Fail(ulong tag, ulong counter, string why, long time)
     {
-        ref var place = ref _places[tag % Capacity];
+        ref var place = ref PlaceOf(tag);
         place.Counter = counter;
         place.Failure = why;
         place.Time = time;
@@ -96,49 +141,77 @@ internal sealed class ReceiptWindow(ReceiptTable table, RingTexts rings) : ISubm
     }
 
     /// <summary>Wakes the writing task. Ring thread, once per batch.</summary>
-    public void Raise() => _filled.Raise();
+    public void Raise() => filled.Raise();
+
+    /// <summary>Takes out what became of the next message in order, if that is known. <see cref="Release"/> must follow a series of them. Writing task only.</summary>
+    public bool TryTake(out Outcome outcome)
+    {
+        outcome = default;
+        if (_taking >= Volatile.Read(ref _taken)) return false;
+        ref var place = ref PlaceOf((ulong)_taking);
+        var state = Volatile.Read(ref place.State);
+        if (state == Waiting) return false;
+        outcome = state == Delivered
+            ? new Outcome(place.Counter, null, place.Ring, place.Seq, place.Index, place.Time, place.IsSilent)
+            : new Outcome(place.Counter, place.Failure, RingId.None, 0, 0, place.Time, place.IsSilent);
+        place = default;
+        _taking++;
+        if (_taking % BlockPlaces == 0) GiveBack((ulong)_taking - 1);
+        return true;
+    }
+
+    /// <summary>What was taken out makes room for new messages. Writing task only.</summary>
+    public void Release()
+    {
+        if (_taking == _drained) return;
+        Volatile.Write(ref _drained, _taking);
+        _emptied.Raise();
+    }
 
     /// <summary>Moves receipts that are next in order into an empty response, which must be written before the next call; false when none was. Writing task only.</summary>
     public bool Drain(Proto.MulticastResponse response, SpareReceipts spare)
     {
-        var drained = _drained;
-        while (response.Receipts.Count < ResponseReceipts && drained < Volatile.Read(ref _taken))
+        while (response.Receipts.Count < ResponseReceipts && TryTake(out var outcome))
         {
-            ref var place = ref _places[drained % Capacity];
-            var state = Volatile.Read(ref place.State);
-            if (state == Waiting) break;
-            var isDelivered = state == Delivered;
             var receipt = spare[response.Receipts.Count];
-            receipt.Counter = place.Counter;
-            receipt.RingId = isDelivered ? rings.Text(place.Ring) : "";
-            receipt.Seq = isDelivered ? place.Seq : 0;
-            receipt.Index = isDelivered ? (uint)place.Index : 0;
-            receipt.Failure = isDelivered ? "" : place.Failure ?? "";
-            receipt.TNs = place.Time;
+            var isDelivered = outcome.Failure is null;
+            receipt.Counter = outcome.Counter;
+            receipt.RingId = isDelivered ? spare.Rings.Text(outcome.Ring) : "";
+            receipt.Seq = outcome.Seq;
+            receipt.Index = (uint)outcome.Index;
+            receipt.Failure = outcome.Failure ?? "";
+            receipt.TNs = outcome.Time;
             response.Receipts.Add(receipt);
-            place.Failure = null;
-            Volatile.Write(ref place.State, Waiting);
-            drained++;
         }
-        if (drained == _drained) return false;
-        Volatile.Write(ref _drained, drained);
-        _emptied.Raise();
-        return true;
+        Release();
+        return response.Receipts.Count > 0;
     }
 
-    /// <summary>Waits until <see cref="Drain"/> may find something; false once every place has been drained and none will follow. Writing task only.</summary>
+    /// <summary>Waits until <see cref="TryTake"/> finds something; false once every place has been emptied and none will follow. Writing task only.</summary>
     public async ValueTask<bool> WaitAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
-            var armed = _filled.Arm();
-            var taken = Volatile.Read(ref _taken);
-            if (_drained < taken && Volatile.Read(ref _places[_drained % Capacity].State) != Waiting) return true;
-            if (Volatile.Read(ref _complete) && _drained == Volatile.Read(ref _taken)) return false;
+            var armed = filled.Arm();
+            if (HasNext) return true;
+            if (HasEnded) return false;
             await armed.WaitAsync(cancellationToken);
         }
     }
 
+    private bool HasNext => _taking < Volatile.Read(ref _taken) && Volatile.Read(ref PlaceOf((ulong)_taking).State) != Waiting;
+
+    private static int BlockOf(ulong tag) => (int)(tag / BlockPlaces % Blocks);
+
+    private ref Place PlaceOf(ulong tag) => ref Volatile.Read(ref _blocks[BlockOf(tag)])![tag % BlockPlaces];   // taken, so its block is there
+
+    private void GiveBack(ulong tag)
+    {
+        var block = Interlocked.Exchange(ref _blocks[BlockOf(tag)], null);
+        Volatile.Write(ref _spare, block);
+    }
+
+    [SuppressMessage("Performance", "CA1815", Justification = "Never compared.")]
     private struct Place
     {
         public int State;
@@ -148,6 +221,7 @@ internal sealed class ReceiptWindow(ReceiptTable table, RingTexts rings) : ISubm
         public ulong Seq;
         public long Time;
         public string? Failure;
+        public bool IsSilent;
     }
 }
 
@@ -155,6 +229,9 @@ internal sealed class ReceiptWindow(ReceiptTable table, RingTexts rings) : ISubm
 internal sealed class SpareReceipts
 {
     private readonly Proto.Receipt?[] _receipts = new Proto.Receipt?[ReceiptWindow.ResponseReceipts];
+
+    /// <summary>Texts of ring ids for them.</summary>
+    public RingTexts Rings { get; } = new();
 
     /// <summary>The receipt at a place of a response, with what it held in the one before.</summary>
     public Proto.Receipt this[int place] => _receipts[place] ??= new Proto.Receipt();
@@ -188,6 +265,12 @@ internal sealed class ReceiptTable
     public const string Unknown =
         "outcome unknown: the daemon stopped before the message was delivered here; other members may have it. Look for it in the order of another member before it is sent again";
 
+    /// <summary>What the sender of a message to a group it is no longer in is told.</summary>
+    public const string NotJoined = "the session is not in the group, or is leaving it; the message was not sent";
+
+    /// <summary>What the sender of a message that was overtaken by the end of its own membership is told.</summary>
+    public const string Dropped = "nobody gets it: the sender's membership had ended where the message was ordered";
+
     private const int InitialEntries = 4096;
 
     private readonly Dictionary<ulong, (Delivery Delivery, long Time)> _early = [];
@@ -201,6 +284,15 @@ internal sealed class ReceiptTable
 
     /// <summary>What a message that is too large is answered.</summary>
     public string TooLarge { get; }
+
+    /// <summary>Why the ring thread did not take a message.</summary>
+    public string WhyNot(GroupStatus status) => status switch
+    {
+        GroupStatus.TooLarge => TooLarge,
+        GroupStatus.NotJoined => NotJoined,
+        GroupStatus.NotRunning => "never ordered: this node is leaving the cluster or has not started, and the message was not sent",
+        _ => throw new UnreachableException($"a send was answered {status}"),
+    };
 
     /// <summary>Time of the input being worked on: CLOCK_MONOTONIC, nanoseconds.</summary>
     public long Now { get; set; }
@@ -229,15 +321,20 @@ internal sealed class ReceiptTable
             Touch(entry.Window);
             entry = default;
         }
-        else if (delivery.Counter > _lastExpected && delivery.Service == 0) _early[delivery.Counter] = (delivery, time);   // delivered inside its own submit
+        else if (delivery.Counter > _lastExpected) _early[delivery.Counter] = (delivery, time);   // delivered inside its own submit
     }
 
     /// <summary>A message of this node will not be delivered.</summary>
-    public void Failed(ulong counter, long time)
+    public void Failed(ulong counter, long time) => Fail(counter, NeverOrdered, time);
+
+    /// <summary>A message of this node was ordered, but nobody gets it.</summary>
+    public void DroppedHere(ulong counter, long time) => Fail(counter, Dropped, time);
+
+    private void Fail(ulong counter, string why, long time)
     {
         ref var entry = ref _entries[counter % (ulong)_entries.Length];
         if (entry.Window is null || entry.Counter != counter) return;
-        entry.Window.Fail(entry.Tag, counter, NeverOrdered, time);
+        entry.Window.Fail(entry.Tag, counter, why, time);
         Touch(entry.Window);
         entry = default;
     }

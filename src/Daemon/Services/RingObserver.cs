@@ -1,4 +1,6 @@
+using Membership.Cpg;
 using Membership.Daemon.Ring;
+using Membership.Daemon.Services.Groups;
 using Membership.Links;
 using Membership.Node;
 using Membership.Totem;
@@ -7,7 +9,7 @@ namespace Membership.Daemon.Services;
 
 /// <summary>Hands what the node reports to those who keep it: the delivery log, the view history, the receipts, the node states and the log lines. Ring thread.</summary>
 internal sealed class RingObserver(
-    NodeId self, ulong boot, DeliveryLog log, ViewHistory views, ReceiptTable receipts, NodeStates states, Action<RingEvent> logLine) : IRingObserver
+    NodeId self, ulong boot, DeliveryLog log, ViewHistory views, GroupHub groups, ReceiptTable receipts, NodeStates states, Action<RingEvent> logLine) : IRingObserver
 {
     private MonotonicClock? _clock;
     private bool _viewInstalled;
@@ -35,6 +37,20 @@ internal sealed class RingObserver(
     }
 
     /// <inheritdoc/>
+    public void GroupChanged(GroupChange change, Instant now) => groups.Changed(change, Absolute(now));
+
+    /// <inheritdoc/>
+    public void GroupMessage(in GroupDelivery message, ReadOnlySpan<byte> payload, Instant now)
+    {
+        var time = Absolute(now);
+        groups.Message(message, payload, time);
+        if (message.Order.Sender == self && message.Order.SenderBoot == boot) receipts.Delivered(message.Order, time);
+    }
+
+    /// <inheritdoc/>
+    public void GroupDropped(ulong counter, Instant now) => receipts.DroppedHere(counter, Absolute(now));
+
+    /// <inheritdoc/>
     public void Failed(ulong counter, Instant now) => receipts.Failed(counter, Absolute(now));
 
     /// <inheritdoc/>
@@ -51,6 +67,7 @@ internal sealed class RingObserver(
     public void BatchEnd(Instant now)
     {
         receipts.Now = Absolute(now);
+        groups.BatchEnd();     // first: a session that is woken for its receipts finds its events too
         receipts.BatchEnd();
         log.Publish();
         if (!_viewInstalled) return;
@@ -64,6 +81,7 @@ internal sealed class RingObserver(
         receipts.Left(Absolute(now));
         BatchEnd(now);
         log.End();
+        groups.End();
     }
 
     private long Absolute(Instant now)

@@ -1,3 +1,4 @@
+using Membership.Cpg;
 using Membership.Daemon.Ring;
 using Membership.Totem;
 
@@ -94,7 +95,7 @@ public sealed class MailboxTests
 
         mailbox.Close(new RingStoppedException("over"));
 
-        Assert.Equal((5UL, SubmitStatus.NotRunning), sink.Answer);
+        Assert.Equal((5UL, GroupStatus.NotRunning), sink.Answer);
         Assert.False(mailbox.Submits.Writer.TryWrite(default));
     }
 
@@ -135,8 +136,8 @@ public sealed class MailboxTests
 
     private sealed class LastAnswer : ISubmitSink
     {
-        public (ulong, SubmitStatus) Answer { get; private set; }
+        public (ulong, GroupStatus) Answer { get; private set; }
 
-        public void Submitted(ulong tag, SubmitResult result) => Answer = (tag, result.Status);
+        public void Submitted(ulong tag, SendResult result) => Answer = (tag, result.Status);
     }
 }

@@ -326,9 +326,9 @@ public sealed class RingHostTests(ITestOutputHelper output)
 
         public int Accepted => Volatile.Read(ref _accepted);
 
-        public void Submitted(ulong tag, SubmitResult result)
+        public void Submitted(ulong tag, SendResult result)
         {
-            if (result.Status is SubmitStatus.Accepted) Interlocked.Increment(ref _accepted);
+            if (result.Status is GroupStatus.Accepted) Interlocked.Increment(ref _accepted);
         }
     }
 

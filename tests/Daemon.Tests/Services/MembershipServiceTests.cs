@@ -8,6 +8,7 @@ using Grpc.Net.Client;
 using Membership.Daemon.Configuration;
 using Membership.Daemon.Ring;
 using Membership.Daemon.Services;
+using Membership.Daemon.Services.Groups;
 using Membership.Daemon.State;
 using Membership.Grpc.Server;
 using Membership.Grpc.Unix;
@@ -43,7 +44,7 @@ public sealed class MembershipServiceTests : IAsyncLifetime
         _state = StateDirectory.Open(Path.Combine(_directory.FullName, "state"), acceptNewIdentity: false);
         var boot = new BootId(1, 0xabcdef);
         var states = new NodeStates(configuration.Table, self.Id);
-        var observer = new RingObserver(self.Id, boot.Short, _log, _views, _receipts, states, _ => { });
+        var observer = new RingObserver(self.Id, boot.Short, _log, _views, new GroupHub(self.Id, new GroupLog()), _receipts, states, _ => { });
         ClusterKey[] keys = [new(1, true, SHA256.HashData("k"u8))];
         var start = new NodeStart(configuration.LinkOptions(self.Id, keys), configuration.TotemOptions(self.Id), configuration.QuorumOptions(self.Id), null, ClusterConfiguration.GroupOptions(self.Id), boot, _state.RingSequence, _state.ReservedUpTo, 1);
         _host = RingHost.Start(new RingHostOptions { Peers = [.. configuration.Nodes.Select(n => new RingPeer(n.Id, n.Links))], Self = self.Id }, start, new AesGcmSuite(), observer, _state);

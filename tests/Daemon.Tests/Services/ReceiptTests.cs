@@ -1,3 +1,4 @@
+using Membership.Cpg;
 using Membership.Daemon.Services;
 using Membership.Links;
 using Membership.Totem;
@@ -14,8 +15,8 @@ public sealed class ReceiptTests
     [Fact]
     public async Task Receipts_come_in_order_of_submission_whatever_the_order_of_the_answers()
     {
-        var window = new ReceiptWindow(_table, new RingTexts());
-        for (var i = 0; i < 3; i++) window.Submitted(await window.TakeAsync(default), new SubmitResult(SubmitStatus.Accepted, (ulong)i + 1));
+        var window = new ReceiptWindow(_table, new BatchSignal());
+        for (var i = 0; i < 3; i++) window.Submitted(await window.TakeAsync(default), new SendResult(GroupStatus.Accepted, (ulong)i + 1));
 
         _table.Delivered(Delivery(2), 20);
         Assert.Empty(Drained(window));
@@ -30,9 +31,9 @@ public sealed class ReceiptTests
     [Fact]
     public async Task A_message_that_was_refused_has_a_receipt_with_the_limit_and_no_counter()
     {
-        var window = new ReceiptWindow(_table, new RingTexts());
+        var window = new ReceiptWindow(_table, new BatchSignal());
 
-        window.Submitted(await window.TakeAsync(default), new SubmitResult(SubmitStatus.TooLarge, 0));
+        window.Submitted(await window.TakeAsync(default), new SendResult(GroupStatus.TooLarge, 0));
 
         var receipt = Assert.Single(Drained(window));
         Assert.Equal(0UL, receipt.Counter);
@@ -42,8 +43,8 @@ public sealed class ReceiptTests
     [Fact]
     public async Task A_full_window_makes_the_client_wait_until_receipts_are_taken()
     {
-        var window = new ReceiptWindow(_table, new RingTexts());
-        for (var i = 0; i < ReceiptWindow.Capacity; i++) window.Submitted(await window.TakeAsync(default), new SubmitResult(SubmitStatus.Accepted, (ulong)i + 1));
+        var window = new ReceiptWindow(_table, new BatchSignal());
+        for (var i = 0; i < ReceiptWindow.Capacity; i++) window.Submitted(await window.TakeAsync(default), new SendResult(GroupStatus.Accepted, (ulong)i + 1));
 
         var waiting = window.TakeAsync(default).AsTask();
         Assert.False(waiting.IsCompleted);
@@ -57,11 +58,11 @@ public sealed class ReceiptTests
     [Fact]
     public async Task A_message_delivered_inside_its_own_submit_keeps_its_receipt()
     {
-        var window = new ReceiptWindow(_table, new RingTexts());
+        var window = new ReceiptWindow(_table, new BatchSignal());
         var tag = await window.TakeAsync(default);
 
         _table.Delivered(Delivery(1), 5);
-        window.Submitted(tag, new SubmitResult(SubmitStatus.Accepted, 1));
+        window.Submitted(tag, new SendResult(GroupStatus.Accepted, 1));
 
         Assert.Equal(1UL, Assert.Single(Drained(window)).Counter);
     }
@@ -69,9 +70,9 @@ public sealed class ReceiptTests
     [Fact]
     public async Task Messages_far_apart_by_counter_do_not_take_each_others_place()
     {
-        var (one, other) = (new ReceiptWindow(_table, new RingTexts()), new ReceiptWindow(_table, new RingTexts()));
-        one.Submitted(await one.TakeAsync(default), new SubmitResult(SubmitStatus.Accepted, 1));
-        other.Submitted(await other.TakeAsync(default), new SubmitResult(SubmitStatus.Accepted, 1 + 4096 * 3));
+        var (one, other) = (new ReceiptWindow(_table, new BatchSignal()), new ReceiptWindow(_table, new BatchSignal()));
+        one.Submitted(await one.TakeAsync(default), new SendResult(GroupStatus.Accepted, 1));
+        other.Submitted(await other.TakeAsync(default), new SendResult(GroupStatus.Accepted, 1 + 4096 * 3));
 
         _table.Delivered(Delivery(1 + 4096 * 3), 2);
         _table.Delivered(Delivery(1), 3);
@@ -83,8 +84,8 @@ public sealed class ReceiptTests
     [Fact]
     public async Task When_the_daemon_stops_everything_that_waits_is_answered_and_the_stream_ends()
     {
-        var window = new ReceiptWindow(_table, new RingTexts());
-        window.Submitted(await window.TakeAsync(default), new SubmitResult(SubmitStatus.Accepted, 1));
+        var window = new ReceiptWindow(_table, new BatchSignal());
+        window.Submitted(await window.TakeAsync(default), new SendResult(GroupStatus.Accepted, 1));
         window.Complete();
 
         _table.FailAll("the daemon stopped", 9);
@@ -97,11 +98,11 @@ public sealed class ReceiptTests
     [Fact]
     public async Task A_receipt_that_is_used_again_keeps_nothing_of_the_message_before()
     {
-        var (window, spare) = (new ReceiptWindow(_table, new RingTexts()), new SpareReceipts());
-        foreach (var status in new[] { SubmitStatus.Accepted, SubmitStatus.TooLarge, SubmitStatus.Accepted })
+        var (window, spare) = (new ReceiptWindow(_table, new BatchSignal()), new SpareReceipts());
+        foreach (var status in new[] { GroupStatus.Accepted, GroupStatus.TooLarge, GroupStatus.Accepted })
         {
-            var counter = status == SubmitStatus.Accepted ? 7UL : 0;
-            window.Submitted(await window.TakeAsync(default), new SubmitResult(status, counter));
+            var counter = status == GroupStatus.Accepted ? 7UL : 0;
+            window.Submitted(await window.TakeAsync(default), new SendResult(status, counter));
             if (counter > 0) _table.Delivered(Delivery(counter), 10);
             var response = new Proto.MulticastResponse();
 
@@ -117,8 +118,8 @@ public sealed class ReceiptTests
     [Fact]
     public async Task When_the_node_leaves_a_message_is_never_ordered_or_ordered_with_an_outcome_that_is_not_known_here()
     {
-        var window = new ReceiptWindow(_table, new RingTexts());
-        for (var i = 0; i < 2; i++) window.Submitted(await window.TakeAsync(default), new SubmitResult(SubmitStatus.Accepted, (ulong)i + 1));
+        var window = new ReceiptWindow(_table, new BatchSignal());
+        for (var i = 0; i < 2; i++) window.Submitted(await window.TakeAsync(default), new SendResult(GroupStatus.Accepted, (ulong)i + 1));
 
         _table.Failed(2, 8);
         _table.Left(9);

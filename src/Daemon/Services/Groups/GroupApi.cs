@@ -1,0 +1,258 @@
+using System.Globalization;
+using System.Text;
+using Grpc.Core;
+using Membership.Cpg;
+using Membership.Daemon.Configuration;
+using Membership.Daemon.Ring;
+using Membership.Grpc.Errors;
+using Membership.Grpc.Server;
+using Proto = Membership.V1;
+
+namespace Membership.Daemon.Services.Groups;
+
+/// <summary>GroupService of proto/membership/v1/group.proto: sessions of closed process groups, and a look at them from outside.</summary>
+/// <remarks>Streams end with UNAVAILABLE when the daemon stops; sessions do so by themselves, after their last receipt.</remarks>
+[BindServiceMethod(typeof(GroupApiBinding), nameof(GroupApiBinding.BindService))]
+internal sealed class GroupApi(GroupServices services, CancellationToken leaving) : Proto.GroupService.GroupServiceBase
+{
+    /// <summary>Sessions open at a time.</summary>
+    public const int SessionsMax = 1024;
+
+    /// <summary>Watches open at a time.</summary>
+    public const int WatchesMax = 256;
+
+    /// <summary>Groups in one page of a list.</summary>
+    public const int PageGroupsMax = 1000;
+
+    /// <summary>Members in one page of a list; the group that exceeds it is its last.</summary>
+    public const int PageMembersMax = 20_000;
+
+    /// <summary>A client that was cut off has this long to read why.</summary>
+    private static readonly TimeSpan CutGrace = TimeSpan.FromSeconds(5);
+
+    private readonly StreamGate _sessions = new(SessionsMax, "groups are used by");
+    private readonly StreamGate _watches = new(WatchesMax, "groups are watched by");
+    private readonly SessionTable _table = new();
+
+    /// <summary>Sessions under way.</summary>
+    public int SessionCount => _sessions.Count;
+
+    /// <summary>Watches under way.</summary>
+    public int WatchCount => _watches.Count;
+
+    /// <summary>Sessions cut off since the start.</summary>
+    public long CutCount => _table.Cuts;
+
+    /// <summary>Refuses new sessions; ends when those under way have written their last receipt. To be called once <c>leaving</c> has fired and the ring thread has ended.</summary>
+    public Task SessionsEndAsync() => _sessions.CloseAsync(GroupErrors.LeavingSentence);
+
+    /// <summary>Cuts off the sessions whose clients do not read, until cancelled.</summary>
+    public Task WatchStallsAsync(CancellationToken cancellationToken) => _table.WatchStallsAsync(services.Time, cancellationToken);
+
+    /// <summary>Session, with responses that are bytes already (see <see cref="GroupEncoder"/>).</summary>
+    public async Task Session(IAsyncStreamReader<Proto.GroupRequest> requestStream, IServerStreamWriter<EncodedResponse> responseStream, ServerCallContext context)
+    {
+        using var open = _sessions.Enter();
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
+        var session = new GroupSession(services, _table.NextId(), (uint)(context.GetUnixPeer()?.ProcessId ?? 0));
+        using var listed = _table.Add(session);
+        var writing = session.WriteAllAsync(responseStream, ends.Token);
+        var reading = session.ReadAllAsync(requestStream, ends.Token, leaving);
+        try
+        {
+            await Task.WhenAny(writing, session.Cut);
+        }
+        finally
+        {
+            await LeaveAllAsync(session);
+        }
+        if (session.CutReason is not null) await Task.WhenAny(writing, Task.Delay(CutGrace, services.Time, ends.Token));
+        var isCutShort = !writing.IsCompleted;
+        await ends.CancelAsync();
+        await ((Task)reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (isCutShort || session.CutReason is not null) await ((Task)writing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (session.CutReason is null) await Task.WhenAll(writing, reading);
+        else if (isCutShort) throw RichError.Of(StatusCode.ResourceExhausted, "SESSION_CUT", session.CutReason).ToException();
+    }
+
+    /// <inheritdoc/>
+    public override async Task<Proto.ListGroupsResponse> ListGroups(Proto.ListGroupsRequest request, ServerCallContext context)
+    {
+        var limit = request.Limit == 0 ? PageGroupsMax : (int)Math.Min(request.Limit, PageGroupsMax);
+        var after = Encoding.UTF8.GetBytes(request.After);
+        return await AskAsync(ring => Page(ring.Node.Groups, after, limit, request.WithMembers), context.CancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override async Task<Proto.GetGroupResponse> GetGroup(Proto.GetGroupRequest request, ServerCallContext context)
+    {
+        var (members, view) = await AskAsync(ring => (ring.Node.Groups.MembersOf(request.Group), ring.Node.View), context.CancellationToken);
+        if (members.Count == 0)
+            throw RichError.Of(StatusCode.NotFound, "GROUP_NOT_FOUND", $"nobody is in group {Printable.Value(request.Group)}. See which there are: mbr group list.").ToException();
+        var response = new Proto.GetGroupResponse { Group = Describe(request.Group, members, withMembers: true) };
+        if (view is not null) response.View = new Proto.View { Id = view.Id.ToString(), Number = view.Number };
+        return response;
+    }
+
+    /// <summary>WatchGroup, with responses that are bytes already.</summary>
+    public async Task WatchGroup(Proto.WatchGroupRequest request, IServerStreamWriter<EncodedResponse> responseStream, ServerCallContext context)
+    {
+        if (GroupName.Check(request.Group) is { } why) throw GroupErrors.Invalid(GroupErrors.BadName, why);
+        using var open = _watches.Enter();
+        var reader = new GroupReader(services.Log, new BatchSignal());
+        var encoder = new GroupEncoder(services.Log, hashesOnly: !request.Payloads);
+        var subscription = await BeginWatchAsync(request.Group, reader, encoder, context.CancellationToken);
+        try
+        {
+            await WatchAsync(reader, encoder, responseStream, context.CancellationToken);
+        }
+        finally
+        {
+            await OnRingThreadAsync(_ => services.Hub.Unwatch(subscription));
+        }
+    }
+
+    private async Task<Subscription> BeginWatchAsync(string group, GroupReader reader, GroupEncoder encoder, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var (subscription, members, view) = await services.Host.ActAsync(
+                loop => (services.Hub.Watch(reader, group), loop.View.Node.Groups.MembersOf(group), loop.View.Node.View), cancellationToken);
+            var now = new Proto.GroupMembership { Group = group, Members = { members.Select(ProtoGroups.Member) } };
+            if (view is not null) now.View = new Proto.View { Id = view.Id.ToString(), Number = view.Number };
+            subscription.IsNamed = true;
+            encoder.Add(new Proto.GroupEvent { TNs = services.Now, Membership = now });
+            return subscription;
+        }
+        catch (RingStoppedException stopped)
+        {
+            throw GroupErrors.Stopped(stopped.Message);
+        }
+    }
+
+    private async Task WatchAsync(GroupReader reader, GroupEncoder encoder, IServerStreamWriter<EncodedResponse> stream, CancellationToken cancellationToken)
+    {
+        var response = new EncodedResponse();
+        while (true)
+        {
+            var armed = reader.Signal.Arm();
+            var isCut = Fill(reader, encoder);
+            if (isCut)
+            {
+                var reason = string.Create(CultureInfo.InvariantCulture, $"the reader was too slow: what it should read next is overwritten. Events after position {reader.Position} were not given to it. Watch again.");
+                encoder.Add(new Proto.GroupEvent { TNs = services.Now, Cut = new Proto.Cut { Resume = (ulong)reader.Position, Reason = reason } });
+            }
+            if (!encoder.IsEmpty)
+            {
+                encoder.AppendHashes();
+                response.Bytes = encoder.Response;
+                await stream.WriteAsync(response, cancellationToken);
+                encoder.Clear();
+            }
+            else if (services.Log.HasEnded) throw GroupErrors.Stopped("the daemon has left the cluster and stops");
+            else await armed.WaitAsync(cancellationToken);
+            if (isCut) return;
+        }
+    }
+
+    // True when the reader fell behind what is kept.
+    private static bool Fill(GroupReader reader, GroupEncoder encoder)
+    {
+        reader.Refresh();
+        while (!encoder.IsFull)
+        {
+            var found = reader.Next(out var record, out var offset, out var subscription);
+            if (found == ReadResult.Nothing) return false;
+            if (found == ReadResult.Overwritten || !encoder.TryAdd(reader, record, offset, subscription)) return true;
+        }
+        return false;
+    }
+
+    private Task LeaveAllAsync(GroupSession session) => OnRingThreadAsync(loop =>
+    {
+        services.Hub.EndSession(session.Id);
+        loop.EndSession(session.Id);
+    });
+
+    // Whatever becomes of the call that asks for it.
+    private async Task OnRingThreadAsync(Action<RingLoop> act)
+    {
+        try
+        {
+            await services.Host.ActAsync(
+                loop =>
+                {
+                    act(loop);
+                    return true;
+                },
+                CancellationToken.None);
+        }
+        catch (RingStoppedException)
+        {
+            // Its groups ended with the node.
+        }
+    }
+
+    private async Task<T> AskAsync<T>(Func<RingView, T> read, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await services.Host.QueryAsync(read, cancellationToken);
+        }
+        catch (RingStoppedException stopped)
+        {
+            throw GroupErrors.Stopped(stopped.Message);
+        }
+    }
+
+    private static Proto.ListGroupsResponse Page(CpgNode groups, byte[] after, int limit, bool withMembers)
+    {
+        var response = new Proto.ListGroupsResponse();
+        var members = 0;
+        foreach (var name in groups.Groups)
+        {
+            if (after.Length > 0 && Encoding.UTF8.GetBytes(name).AsSpan().SequenceCompareTo(after) <= 0) continue;
+            if (response.Groups.Count >= limit || members >= PageMembersMax)
+            {
+                response.More = true;
+                break;
+            }
+            var group = Describe(name, groups.MembersOf(name), withMembers);
+            members += group.Members.Count;
+            response.Groups.Add(group);
+        }
+        return response;
+    }
+
+    private static Proto.Group Describe(string name, IReadOnlyList<GroupMember> members, bool withMembers)
+    {
+        var group = new Proto.Group { Name = name, MemberCount = (uint)members.Count };
+        if (withMembers) group.Members.Add(members.Select(ProtoGroups.Member));
+        return group;
+    }
+}
+
+/// <summary>Binds <see cref="GroupApi"/> as generated code does, but its streams with responses that are bytes already.</summary>
+internal static class GroupApiBinding
+{
+    /// <summary>Found by its name through <see cref="BindServiceMethodAttribute"/>.</summary>
+    public static void BindService(ServiceBinderBase binder, GroupApi? service) =>
+        Proto.GroupService.BindService(new StreamReplacer(binder, service), service);
+
+    private sealed class StreamReplacer(ServiceBinderBase inner, GroupApi? service) : ForwardingBinder(inner)
+    {
+        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler)
+        {
+            if (method is Method<Proto.GroupRequest, Proto.GroupResponse> session)
+                Inner.AddMethod(Encoded(session), service is null ? null : new DuplexStreamingServerMethod<Proto.GroupRequest, EncodedResponse>(service.Session));
+            else base.AddMethod(method, handler);
+        }
+
+        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse>? handler)
+        {
+            if (method is Method<Proto.WatchGroupRequest, Proto.WatchGroupResponse> watch)
+                Inner.AddMethod(Encoded(watch), service is null ? null : new ServerStreamingServerMethod<Proto.WatchGroupRequest, EncodedResponse>(service.WatchGroup));
+            else base.AddMethod(method, handler);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+using System.Diagnostics;
+using Grpc.Core;
+using Membership.Cpg;
+using Membership.Grpc.Errors;
+
+namespace Membership.Daemon.Services.Groups;
+
+/// <summary>Words and sentences of what the group service refuses. The words are part of the API.</summary>
+internal static class GroupErrors
+{
+    /// <summary>The name breaks the rule.</summary>
+    public const string BadName = "GROUP_NAME";
+
+    /// <summary>What clients of a node that leaves are told.</summary>
+    public const string LeavingSentence = "this node is leaving the cluster. Messages without a receipt were not sent: send them through another node.";
+
+    /// <summary>The word of an answer that is not "accepted".</summary>
+    public static string Word(GroupStatus status) => status switch
+    {
+        GroupStatus.BadName => BadName,
+        GroupStatus.AlreadyJoined => "ALREADY_JOINED",
+        GroupStatus.NotJoined => "NOT_JOINED",
+        GroupStatus.TooLarge => "MESSAGE_TOO_LARGE",
+        GroupStatus.NotRunning => "NODE_LEAVING",
+        GroupStatus.LimitReached => "MEMBERSHIPS_LIMIT",
+        _ => throw new UnreachableException($"a request was answered {status}"),
+    };
+
+    /// <summary>The sentence beside it.</summary>
+    public static string Sentence(GroupStatus status) => status switch
+    {
+        GroupStatus.BadName => "the name of the group cannot be used.",
+        GroupStatus.AlreadyJoined => "the session is in the group already, or its leave is not ordered yet. Wait for the event of the leave, or join from another session.",
+        GroupStatus.NotJoined => "the session is not in a group under this handle, or is leaving it. Join first.",
+        GroupStatus.TooLarge => "the message is too large.",
+        GroupStatus.NotRunning => "the node is leaving the cluster. Use another node.",
+        GroupStatus.LimitReached => "this node has as many memberships as it can hold. Leave groups, or use another node.",
+        _ => throw new UnreachableException($"a request was answered {status}"),
+    };
+
+    /// <summary>The node leaves.</summary>
+    public static RpcException Leaving() => RichError.Of(StatusCode.Unavailable, "NODE_LEAVING", LeavingSentence).ToException();
+
+    /// <summary>The ring thread has ended.</summary>
+    public static RpcException Stopped(string why) => RichError.Of(StatusCode.Unavailable, "DAEMON_STOPPED", why).ToException();
+
+    /// <summary>A request that can never be right.</summary>
+    public static RpcException Invalid(string reason, string message) => RichError.Of(StatusCode.InvalidArgument, reason, message).ToException();
+}

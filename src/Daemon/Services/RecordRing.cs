@@ -1,0 +1,180 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Membership.Daemon.Services;
+
+/// <summary>Bytes that one thread writes once and any number of readers take at their own pace: the base of the logs of deliveries.</summary>
+/// <remarks>
+/// The writer never waits for a reader and allocates nothing for small records; it announces what it is about to overwrite
+/// (<c>_floor</c>) before it does. A reader reads first and looks at the floor afterwards: what it read from below the floor may be torn and is thrown away.
+/// Payloads above <see cref="InlineBytesMax"/> are kept beside the ring, up to a limit in all. Each record begins with a <see cref="RecordPrefix"/>; where a
+/// record does not fit before the end of the ring, a negative length there leads back to the beginning.
+/// </remarks>
+internal abstract class RecordRing
+{
+    /// <summary>Longer payloads are kept beside the ring.</summary>
+    public const int InlineBytesMax = 16 * 1024;
+
+    // The floor rises in steps, so that its fence is paid once a step.
+    private const int FloorStepBytes = 64 * 1024;
+
+    private readonly byte[] _ring;
+    private readonly int _mask;
+    private readonly long _largeBytesMax;
+    private readonly LargePayload?[] _large;
+
+    // Written by one thread only; the volatile ones are read by everybody.
+    private long _head;
+    private long _nextPosition = 1;
+    private long _largeBytes;
+    private long _largeFirst;
+    private long _largeNext;
+    private long _floor;
+    private long _published;
+    private long _publishedPosition;
+    private bool _ended;
+
+    /// <param name="bytes">Size of the ring, a power of two from 256 KiB on.</param>
+    /// <param name="largeBytesMax">Bytes of payloads beside the ring; older ones go, and with them everything before them.</param>
+    protected RecordRing(int bytes, long largeBytesMax)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(bytes, 256 * 1024);
+        if (!BitOperations.IsPow2(bytes)) throw new ArgumentException("not a power of two", nameof(bytes));
+        _ring = GC.AllocateUninitializedArray<byte>(bytes);
+        _mask = bytes - 1;
+        _largeBytesMax = largeBytesMax;
+        _large = new LargePayload?[(int)(largeBytesMax / InlineBytesMax) + 1];
+    }
+
+    /// <summary>Position of the last event that readers can see; 0 before the first.</summary>
+    public long LastPosition => Volatile.Read(ref _publishedPosition);
+
+    /// <summary>Position that the next event added will have. Writer only.</summary>
+    public long NextPosition => _nextPosition;
+
+    /// <summary>True when no event will follow what is published.</summary>
+    public bool HasEnded => Volatile.Read(ref _ended);
+
+    /// <summary>Offset behind the last record that readers can see.</summary>
+    internal long Published => Volatile.Read(ref _published);
+
+    /// <summary>What lies below this offset is overwritten, or may be at any moment.</summary>
+    internal long Floor => Volatile.Read(ref _floor);
+
+    /// <summary>Offset of the next record. Writer only.</summary>
+    protected long Head => _head;
+
+    /// <summary>Nothing will be added any more. Writer, or any thread after it has ended.</summary>
+    protected void MarkEnded() => Volatile.Write(ref _ended, true);
+
+    /// <summary>Lets readers see what was added. Writer only.</summary>
+    protected void MarkPublished()
+    {
+        Volatile.Write(ref _published, _head);
+        Volatile.Write(ref _publishedPosition, _nextPosition - 1);
+    }
+
+    /// <summary>Copies whole records from <paramref name="cursor"/> on; 0 when there is nothing yet, -1 when they are overwritten.</summary>
+    internal int Copy(long cursor, Span<byte> to)
+    {
+        var published = Volatile.Read(ref _published);
+        if (cursor >= published) return Volatile.Read(ref _floor) > cursor ? -1 : 0;
+        var at = (int)(cursor & _mask);
+        var length = (int)Math.Min(Math.Min(published - cursor, to.Length), _ring.Length - at);
+        _ring.AsSpan(at, length).CopyTo(to);
+        return IsIntact(cursor) ? length : -1;
+    }
+
+    /// <summary>True when everything read so far from this offset on is what was written there.</summary>
+    internal bool IsIntact(long offset)
+    {
+        Volatile.ReadBarrier();   // what was read must not be read later than the floor
+        return Volatile.Read(ref _floor) <= offset;
+    }
+
+    /// <summary>The bytes of a published record where they lie: to be read, then checked by <see cref="IsIntact"/> before anything is believed.</summary>
+    internal ReadOnlySpan<byte> Raw(long offset, int bytes)
+    {
+        var at = (int)(offset & _mask);
+        return _ring.AsSpan(at, Math.Min(bytes, _ring.Length - at));
+    }
+
+    /// <summary>A payload kept beside the ring, or null when it went meanwhile.</summary>
+    internal byte[]? Large(int slot, long position)
+    {
+        if ((uint)slot >= (uint)_large.Length) return null;
+        var payload = Volatile.Read(ref _large[slot]);
+        return payload is not null && payload.Position == position ? payload.Bytes : null;
+    }
+
+    /// <summary>Room for the next record, whose length and position are filled in already. Writer only.</summary>
+    /// <param name="headerBytes">Of the record, prefix included.</param>
+    /// <param name="payloadBytes">Behind the header.</param>
+    /// <param name="at">Its offset.</param>
+    protected ref byte Claim(int headerBytes, int payloadBytes, out long at)
+    {
+        var bytes = (headerBytes + payloadBytes + 7) & ~7;
+        at = _head;
+        var rest = _ring.Length - (int)(at & _mask);
+        if (rest < bytes)
+        {
+            RaiseFloor(at + rest);
+            // The rest of the ring is at least 8 bytes: records are multiples of 8.
+            MemoryMarshal.Write(_ring.AsSpan((int)(at & _mask)), -rest);
+            at += rest;
+        }
+        RaiseFloor(at + bytes);
+        _head = at + bytes;
+        ref var record = ref _ring[(int)(at & _mask)];
+        Unsafe.As<byte, RecordPrefix>(ref record) = new RecordPrefix { RecordBytes = bytes, Position = _nextPosition };
+        _nextPosition++;
+        return ref record;
+    }
+
+    /// <summary>The bytes behind a header that was just claimed. Writer only.</summary>
+    protected Span<byte> Payload(long at, int headerBytes, int payloadBytes) => _ring.AsSpan((int)(at & _mask) + headerBytes, payloadBytes);
+
+    /// <summary>Keeps a payload beside the ring for the record that was just claimed. Writer only.</summary>
+    protected int KeepLarge(long at, ReadOnlySpan<byte> payload)
+    {
+        while (_largeFirst < _largeNext)
+        {
+            ref var slot = ref _large[_largeFirst % _large.Length];
+            var oldest = slot!;   // between first and next every slot is filled
+            if (oldest.Offset >= _floor && _largeBytes + payload.Length <= _largeBytesMax && _largeNext - _largeFirst < _large.Length) break;
+            if (oldest.Offset >= _floor) Volatile.Write(ref _floor, oldest.Offset + 1);
+            _largeBytes -= oldest.Bytes.Length;
+            Volatile.Write(ref slot, null);
+            _largeFirst++;
+        }
+        var free = (int)(_largeNext % _large.Length);
+        Volatile.Write(ref _large[free], new LargePayload(at, _nextPosition - 1, payload.ToArray()));
+        _largeNext++;
+        _largeBytes += payload.Length;
+        return free;
+    }
+
+    private void RaiseFloor(long end)
+    {
+        if (end - _ring.Length <= _floor) return;
+        Volatile.Write(ref _floor, end - _ring.Length + FloorStepBytes);
+        Interlocked.MemoryBarrier();   // readers must see the floor before any byte below it changes
+    }
+
+    private sealed record LargePayload(long Offset, long Position, byte[] Bytes);
+}
+
+/// <summary>How every record begins.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 8)]
+internal struct RecordPrefix
+{
+    /// <summary>Header and what follows it, rounded up to 8 bytes; negative: skip so many.</summary>
+    public int RecordBytes;
+
+    /// <summary>Payload bytes.</summary>
+    public int Size;
+
+    /// <summary>Place in the log, from 1.</summary>
+    public long Position;
+}

@@ -1,0 +1,241 @@
+using Google.Protobuf;
+using Grpc.Core;
+using Membership.Grpc.Errors;
+using Proto = Membership.V1;
+
+namespace Membership.Daemon.Tests.Services.Groups;
+
+/// <summary>Sessions over real Unix sockets, on one or several nodes in this process.</summary>
+public sealed class GroupServiceTests
+{
+    [Fact]
+    public async Task A_process_joins_sends_to_itself_and_gets_events_and_receipt_for_one_place()
+    {
+        await using var daemons = await TestDaemons.StartAsync(1);
+        await using var session = await TestSession.OpenAsync(daemons[0]);
+
+        await session.JoinAsync("chat", handle: 7);
+        await session.SendAsync("hello", handle: 7);
+        var joined = await session.NextMembershipAsync();
+        var message = await session.NextMessageAsync();
+        await session.SendAsync("again", handle: 7);
+        var receipt = Assert.Single(await session.ReceiptsAsync(1));
+
+        Assert.Equal((7U, "chat", Proto.GroupReason.Join), (joined.Handle, joined.Group, joined.Reason));
+        Assert.Equal([session.Self], joined.Members);
+        Assert.Equal(joined.Members, joined.Joined);
+        Assert.Equal((uint)Environment.ProcessId, session.Self.Pid);
+        Assert.Equal((7U, "hello", session.Self, 5U), (message.Handle, message.Payload.ToStringUtf8(), message.Sender, message.Size));
+        Assert.Equal((joined.View.Number, joined.View.Id), (message.ViewNumber, message.RingId));
+        Assert.Equal("", receipt.Failure);
+        Assert.NotEqual(0UL, receipt.Seq);
+    }
+
+    [Fact]
+    public async Task Members_at_three_nodes_get_the_same_messages_and_changes_in_the_same_order()
+    {
+        const int PerSession = 500;
+        await using var daemons = await TestDaemons.StartAsync(3);
+        var sessions = new List<TestSession>();
+        foreach (var daemon in daemons.All)
+        {
+            sessions.Add(await TestSession.OpenAsync(daemon));
+            await sessions[^1].JoinAsync("orders");
+        }
+        foreach (var session in sessions) await session.UntilMembersAsync(3);
+
+        foreach (var session in sessions)
+        {
+            for (var i = 0; i < PerSession; i += 50)
+                await session.SendAsync(Enumerable.Range(i, 50).Select(n => ByteString.CopyFromUtf8($"{session.Self.Node}:{n}")));
+        }
+        var seen = await Task.WhenAll(sessions.Select(session => MessagesAsync(session, 3 * PerSession)));
+
+        Assert.Equal(seen[0], seen[1]);
+        Assert.Equal(seen[0], seen[2]);
+        Assert.Equal(3 * PerSession, seen[0].Distinct().Count());
+        foreach (var node in new[] { 1, 2, 3 })
+            Assert.Equal(Enumerable.Range(0, PerSession).Select(n => $"{node}:{n}"), seen[0].Select(m => m.Text).Where(t => t.StartsWith($"{node}:", StringComparison.Ordinal)));
+        foreach (var session in sessions) await session.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Every_message_has_its_receipt_in_order_and_it_names_the_place_where_others_saw_it()
+    {
+        await using var daemons = await TestDaemons.StartAsync(2);
+        await using var sender = await TestSession.OpenAsync(daemons[0]);
+        await using var reader = await TestSession.OpenAsync(daemons[1]);
+        await reader.JoinAsync("g");
+        await reader.UntilMembersAsync(1);
+        await sender.JoinAsync("g", withoutOwn: true);
+        await reader.UntilMembersAsync(2);
+
+        await sender.SendAsync(Enumerable.Range(0, 1000).Select(n => ByteString.CopyFromUtf8($"{n}")), level: Proto.DeliveryLevel.Safe);
+        var receipts = await sender.ReceiptsAsync(1000);
+        var messages = new List<Proto.GroupMessage>();
+        while (messages.Count < 1000) messages.Add(await reader.NextMessageAsync());
+
+        Assert.Equal(messages.Select(m => (m.Counter, m.Seq, m.Index)), receipts.Select(r => (r.Counter, r.Seq, r.Index)));
+        Assert.Equal(Enumerable.Range(0, 1000).Select(n => $"{n}"), messages.Select(m => m.Payload.ToStringUtf8()));
+        Assert.Equal(messages[0].RingId, receipts[0].RingId);
+        Assert.All(messages, m => Assert.Equal(Proto.DeliveryLevel.Safe, m.Level));
+        Assert.All(messages.Skip(1), m => Assert.Equal("", m.RingId));
+    }
+
+    [Fact]
+    public async Task A_session_that_ends_without_leaving_is_process_down_for_the_others_at_once()
+    {
+        await using var daemons = await TestDaemons.StartAsync(2);
+        await using var witness = await TestSession.OpenAsync(daemons[1]);
+        await witness.JoinAsync("g");
+        await witness.UntilMembersAsync(1);
+        var dying = await TestSession.OpenAsync(daemons[0]);
+        await dying.JoinAsync("g");
+        await witness.UntilMembersAsync(2);
+
+        await dying.DisposeAsync();
+        var change = await witness.NextMembershipAsync().WaitAsync(TimeSpan.FromSeconds(2));
+
+        Assert.Equal((Proto.GroupReason.ProcessDown, 1), (change.Reason, change.Members.Count));
+        Assert.Equal([dying.Self], change.Left);
+    }
+
+    [Fact]
+    public async Task Leaving_is_the_last_event_of_a_membership_and_the_handle_is_free_again()
+    {
+        await using var daemons = await TestDaemons.StartAsync(1);
+        await using var session = await TestSession.OpenAsync(daemons[0]);
+
+        await session.JoinAsync("g");
+        await session.SendAsync("before");
+        await session.LeaveAsync();
+        await session.SendAsync("after");
+        List<Proto.GroupEvent> events = [];
+        Proto.GroupRefused? refused = null;
+        while (refused is null || events.Count(e => e.EventCase == Proto.GroupEvent.EventOneofCase.Membership) < 2)
+        {
+            var happened = await session.NextAsync();
+            refused ??= happened.Refused;
+            if (happened.Position > 0) events.Add(happened);
+        }
+        await session.JoinAsync("h");
+        var again = await session.NextMembershipAsync();
+
+        Assert.Equal(["membership", "message", "membership"], events.Select(e => e.EventCase.ToString().ToLowerInvariant()));
+        Assert.Equal(("before", Proto.GroupReason.Leave, 0), (events[1].Message.Payload.ToStringUtf8(), events[2].Membership.Reason, events[2].Membership.Members.Count));
+        Assert.Equal((1U, "NOT_JOINED"), (refused.Handle, refused.Reason));
+        Assert.Equal((1U, "h"), (again.Handle, again.Group));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("\u001b[31mred")]
+    [InlineData("two\nlines")]
+    [InlineData(" leading")]
+    [InlineData("right\u202eleft")]
+    public async Task A_hostile_name_is_refused_with_a_reason_and_the_session_goes_on(string name)
+    {
+        await using var daemons = await TestDaemons.StartAsync(1);
+        await using var session = await TestSession.OpenAsync(daemons[0]);
+
+        await session.JoinAsync(name, handle: 3);
+        var refused = await session.NextRefusalAsync();
+        await session.JoinAsync("good", handle: 3);
+        var joined = await session.NextMembershipAsync();
+
+        Assert.Equal((3U, "GROUP_NAME"), (refused.Handle, refused.Reason));
+        Assert.DoesNotContain('\u001b', refused.Message);
+        Assert.Equal("good", joined.Group);
+    }
+
+    [Fact]
+    public async Task A_name_of_four_kilobytes_and_a_handle_in_use_are_refused()
+    {
+        await using var daemons = await TestDaemons.StartAsync(1);
+        await using var session = await TestSession.OpenAsync(daemons[0]);
+
+        await session.JoinAsync(new string('x', 4096), handle: 1);
+        var tooLong = await session.NextRefusalAsync();
+        await session.JoinAsync("a", handle: 1);
+        await session.JoinAsync("b", handle: 1);
+        var inUse = await session.NextRefusalAsync();
+        await session.JoinAsync("a", handle: 2);
+        var twice = await session.NextRefusalAsync();
+
+        Assert.Equal(["GROUP_NAME", "HANDLE_IN_USE", "ALREADY_JOINED"], new[] { tooLong, inUse, twice }.Select(r => r.Reason));
+    }
+
+    [Fact]
+    public async Task A_message_of_sixteen_mebibytes_arrives_whole_and_one_byte_more_is_refused()
+    {
+        const int Max = 16 * 1024 * 1024;
+        await using var daemons = await TestDaemons.StartAsync(2);
+        await using var sender = await TestSession.OpenAsync(daemons[0]);
+        await using var reader = await TestSession.OpenAsync(daemons[1]);
+        await reader.JoinAsync("g");
+        await reader.UntilMembersAsync(1);
+        await sender.JoinAsync("g");
+        await reader.UntilMembersAsync(2);
+        var bytes = new byte[Max];
+        Random.Shared.NextBytes(bytes);
+
+        await sender.SendAsync([ByteString.CopyFrom(new byte[Max + 1]), ByteString.CopyFrom(bytes)]);
+        var receipts = await sender.ReceiptsAsync(2);
+        var message = await reader.NextMessageAsync();
+
+        Assert.Contains("16777216 bytes", receipts[0].Failure, StringComparison.Ordinal);
+        Assert.Equal("", receipts[1].Failure);
+        Assert.True(message.Payload.Span.SequenceEqual(bytes), "the payload differs");
+        Assert.Equal((ulong)Max, sender.Opened.MessageBytesMax);
+    }
+
+    [Fact]
+    public async Task The_first_request_opens_the_session_or_the_call_ends_with_a_reason()
+    {
+        await using var daemons = await TestDaemons.StartAsync(1);
+        using var channel = daemons[0].Connect();
+        using var call = daemons[0].Client(channel).Session();
+        await call.RequestStream.WriteAsync(new Proto.GroupRequest { Join = new Proto.JoinGroup { Handle = 1, Group = "g" } });
+
+        var refused = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(TestDaemons.Limit));
+
+        Assert.Equal((StatusCode.InvalidArgument, "NOT_OPENED"), (refused.StatusCode, RichError.From(refused)?.Reason));
+    }
+
+    [Fact]
+    public async Task Groups_are_listed_in_pages_and_described_and_a_missing_one_is_not_found()
+    {
+        await using var daemons = await TestDaemons.StartAsync(2);
+        await using var session = await TestSession.OpenAsync(daemons[0]);
+        for (uint i = 0; i < 25; i++) await session.JoinAsync($"g{i:d2}", handle: i + 1);
+        for (var i = 0; i < 25; i++) await session.NextMembershipAsync();
+        await using var other = await TestSession.OpenAsync(daemons[1]);
+        await other.JoinAsync("g03");
+        await other.UntilMembersAsync(2);
+        using var channel = daemons[1].Connect();
+        var client = daemons[1].Client(channel);
+
+        var first = await client.ListGroupsAsync(new Proto.ListGroupsRequest { Limit = 10 });
+        var last = await client.ListGroupsAsync(new Proto.ListGroupsRequest { After = "g19", WithMembers = true });
+        var one = await client.GetGroupAsync(new Proto.GetGroupRequest { Group = "g03" });
+        var missing = await Assert.ThrowsAsync<RpcException>(async () => await client.GetGroupAsync(new Proto.GetGroupRequest { Group = "nobody\nhere" }));
+
+        Assert.Equal((10, "g00", "g09", true), (first.Groups.Count, first.Groups[0].Name, first.Groups[^1].Name, first.More));
+        Assert.Equal((5, "g20", false), (last.Groups.Count, last.Groups[0].Name, last.More));
+        Assert.All(last.Groups, g => Assert.Equal([session.Self], g.Members));
+        Assert.Equal([session.Self, other.Self], one.Group.Members);
+        Assert.Equal((StatusCode.NotFound, "GROUP_NOT_FOUND"), (missing.StatusCode, RichError.From(missing)?.Reason));
+        Assert.DoesNotContain('\n', missing.Status.Detail);
+    }
+
+    private static async Task<List<(string Text, ulong Seq, uint Index)>> MessagesAsync(TestSession session, int count)
+    {
+        List<(string, ulong, uint)> messages = [];
+        while (messages.Count < count)
+        {
+            var message = await session.NextMessageAsync();
+            messages.Add((message.Payload.ToStringUtf8(), message.Seq, message.Index));
+        }
+        return messages;
+    }
+}
