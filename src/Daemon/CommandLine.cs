@@ -22,11 +22,14 @@ internal sealed record CommandLine
     public const string DefaultConfig = "/etc/membership/membership.yaml";
     public const string DefaultStateDirectory = "/var/lib/membership";
     public const string DefaultSocket = "/run/membership/api.sock";
+    public const string DefaultWitnessConfig = "/etc/membership/witness.yaml";
+    public const string DefaultWitnessStateDirectory = "/var/lib/membership-witness";
 
     /// <summary>What --help prints.</summary>
     public const string Help = $"""
         usage: membershipd --config FILE --node NAME [options]
                membershipd --check-config [FILE] [--node NAME] [--effective] [--json]
+               membershipd --witness [--config FILE] [--state-dir DIR] [--check-config [FILE]]
 
           --config FILE            configuration, identical on all nodes (default {DefaultConfig})
           --node NAME              which node of the configuration this is (default: the host name)
@@ -37,6 +40,8 @@ internal sealed record CommandLine
           --log-level LEVEL        error, warning, information, debug or trace (default information)
           --accept-new-identity    start as a new node although the state directory belongs to another one
           --allow-fault-injection  open the test transport: clients may drop datagrams and freeze this daemon
+          --witness                be the witness of clusters on a third site, not a node; its files are
+                                   {DefaultWitnessConfig} and {DefaultWitnessStateDirectory}
           --check-config [FILE]    check the configuration and end: 0 = good, 78 = mistakes, all of them printed
           --effective              with --check-config: print every value that applies, derived ones too
           --json                   with --check-config: print JSON
@@ -74,6 +79,9 @@ internal sealed record CommandLine
 
     public bool CheckConfig { get; private init; }
 
+    /// <summary>Run as a witness: another configuration, another service, no node.</summary>
+    public bool Witness { get; private init; }
+
     public bool Effective { get; private init; }
 
     public bool Json { get; private init; }
@@ -81,8 +89,11 @@ internal sealed record CommandLine
     private static readonly string[] Options =
     [
         "--config", "--node", "--state-dir", "--socket", "--page", "--allow-fault-injection", "--log-format", "--log-level", "--accept-new-identity",
-        "--version", "--help", "--check-config", "--effective", "--json",
+        "--version", "--help", "--check-config", "--effective", "--json", "--witness",
     ];
+
+    /// <summary>What a witness has no use for.</summary>
+    private static readonly string[] OfNodes = ["--node", "--socket", "--page", "--allow-fault-injection", "--accept-new-identity", "--effective", "--json"];
 
     /// <summary>Reads the arguments; <c>--option VALUE</c> and <c>--option=VALUE</c> mean the same.</summary>
     /// <exception cref="StartException">Exit code 64: names the argument and what would be right.</exception>
@@ -119,6 +130,7 @@ internal sealed record CommandLine
                 case "--help" or "-h": line = line with { ShowHelp = true }; break;
                 case "--effective": line = line with { Effective = true }; break;
                 case "--json": line = line with { Json = true }; break;
+                case "--witness": line = line with { Witness = true }; break;
                 case "--check-config":
                     if (optional is not null && attached is null) i++;
                     line = line with { CheckConfig = true, ConfigFile = optional ?? line.ConfigFile };
@@ -127,11 +139,18 @@ internal sealed record CommandLine
             }
         }
         if (!line.CheckConfig && (line.Effective || line.Json)) throw Usage($"{(line.Effective ? "--effective" : "--json")} is for --check-config only");
-        return line;
+        return line.Witness ? OfWitness(line, seen) : line;
+    }
+
+    private static CommandLine OfWitness(CommandLine line, HashSet<string> seen)
+    {
+        if (OfNodes.FirstOrDefault(seen.Contains) is { } wrong) throw Usage($"{wrong} is for a node, not for --witness");
+        if (!seen.Contains("--state-dir")) line = line with { StateDirectory = DefaultWitnessStateDirectory };
+        return line.ConfigFile == DefaultConfig && !seen.Contains("--config") ? line with { ConfigFile = DefaultWitnessConfig } : line;
     }
 
     private static bool IsFlag(string name) =>
-        name is "--allow-fault-injection" or "--accept-new-identity" or "--version" or "--help" or "--effective" or "--json";
+        name is "--allow-fault-injection" or "--accept-new-identity" or "--version" or "--help" or "--effective" or "--json" or "--witness";
 
     private static string ParsePage(string text) =>
         Units.TryEndPoint(text, out var at) && at.Port != 0 ? text : throw Usage($"--page {Printable.Value(text)} is not an address and port like 127.0.0.1:7800");

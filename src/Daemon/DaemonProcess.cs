@@ -9,6 +9,7 @@ using Membership.Daemon.Ring;
 using Membership.Daemon.Services;
 using Membership.Daemon.Services.Groups;
 using Membership.Daemon.State;
+using Membership.Daemon.Witness.Client;
 using Membership.Grpc.Server;
 using Membership.Grpc.Unix;
 using Membership.Links;
@@ -47,6 +48,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private readonly ServiceManager _manager;
     private readonly Channel<bool> _hangups = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });   // one reload covers every signal before it
     private readonly CancellationTokenSource _leaving = new();
+    private readonly WitnessFeed _witnessFeed = new();
+    private WitnessClient? _witness;
     private StateDirectory? _state;
     private RingHost? _host;
     private MembershipApi? _membership;
@@ -90,7 +93,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
         using var ends = new CancellationTokenSource();
         var keeping = Task.WhenAll(
             StopOnFailure(FeedWatchdogAsync(ends.Token), stop), StopOnFailure(TellViewsAsync(ends.Token), stop), StopOnFailure(ReloadKeysAsync(ends.Token), stop),
-            StopOnFailure(_groups!.WatchStallsAsync(ends.Token), stop));   // made by StartAsync
+            StopOnFailure(_groups!.WatchStallsAsync(ends.Token), stop),   // made by StartAsync
+            StopOnFailure(_witness?.RunAsync(ends.Token) ?? Task.CompletedTask, stop));
 
         await Task.WhenAny(stop.Task, Host.Completion);
         var code = await StopAsync(stop.Task.IsCompleted ? await stop.Task : null);
@@ -122,6 +126,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
     {
         var keys = ReadKeys(out var mistakes);
         if (keys is null) throw new StartException(ExitCode.Configuration, string.Join('\n', mistakes));
+        WitnessSetup.Check(_configuration, _self);
         _state = OpenState();
         if (_state.Warning is { } warning) Log.StateWarning(_logger, _line.StateDirectory, warning);
         ApiSocket.Prepare(_socket);
@@ -133,6 +138,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         Log.Starting(_logger, DaemonVersion.Text, _configuration.Cluster, _self.Name, _self.Id.Value, ProtoViews.Boot(boot.Short), _configuration.Timing.Profile, seed, _configuration.File, _configuration.Digest.ToString("x16", null));
         if (_line.AllowFaultInjection) Log.FaultInjectionAllowed(_logger);
         _host = StartRing(keys, boot, seed, _state);
+        _witness = WitnessSetup.Create(_configuration, _self, boot, _witnessFeed, _host, _logger);
         _server = await StartServerAsync(_host, boot);
 
         Log.Ready(_logger, (long)Stopwatch.GetElapsedTime(_started).TotalMilliseconds, _self.Name, _socket);
@@ -163,7 +169,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         };
         var start = new NodeStart(
             _configuration.LinkOptions(_self.Id, keys), _configuration.TotemOptions(_self.Id), _configuration.QuorumOptions(_self.Id), state.QuorumRecord, ClusterConfiguration.GroupOptions(_self.Id), boot, state.RingSequence, state.ReservedUpTo, seed);
-        var observer = new RingObserver(_self.Id, boot.Short, _log, _views, _groupHub, _receipts, _states, _ringLog.Add);
+        var observer = new RingObserver(_self.Id, boot.Short, _log, _views, _groupHub, _receipts, _states, _ringLog.Add, _witnessFeed);
         try
         {
             var host = RingHost.Start(options, start, new AesGcmSuite(), observer, state);

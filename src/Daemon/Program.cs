@@ -1,4 +1,5 @@
 using Membership.Daemon;
+using Membership.Daemon.Witness.Server;
 
 try
 {
@@ -13,6 +14,7 @@ try
         Console.Out.WriteLine($"membershipd {DaemonVersion.Text}");
         return ExitCode.Ok;
     }
+    if (line.Witness) return line.CheckConfig ? WitnessProcess.Check(line, Console.Out) : await WitnessProcess.RunAsync(line);
     return line.CheckConfig ? ConfigurationCheck.Run(line, Console.Out, Console.Error) : await DaemonProcess.RunAsync(line);
 }
 catch (StartException refused)

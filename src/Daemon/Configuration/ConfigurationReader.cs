@@ -84,9 +84,9 @@ internal sealed partial class ConfigurationReader
         return text;
     }
 
-    private const string NameForm = "1 to 63 letters, digits, dots, dashes or underscores that begin with a letter or digit";
+    internal const string NameForm = "1 to 63 letters, digits, dots, dashes or underscores that begin with a letter or digit";
 
-    private static bool IsName(string text) =>
+    internal static bool IsName(string text) =>
         text.Length is >= 1 and <= 63 && char.IsAsciiLetterOrDigit(text[0]) && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
 
     private string ReadKeyFile(MapBinder file)

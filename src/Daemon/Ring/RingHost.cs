@@ -105,6 +105,11 @@ internal sealed class RingHost : IReservationSink, IAsyncDisposable
     public Task ReplaceKeysAsync(IReadOnlyList<ClusterKey> keys, CancellationToken cancellationToken) =>
         RunAsync(new Call<bool>(loop => Done(() => loop.ReplaceKeys(keys))), cancellationToken);
 
+    /// <summary>What the witness says to this node; null: nothing any more. Cancelling stops the waiting; the node may still be told.</summary>
+    /// <exception cref="RingStoppedException">The ring thread has ended.</exception>
+    public Task TellWitnessAsync(WitnessAnswer? answer, CancellationToken cancellationToken) =>
+        RunAsync(new Call<bool>(loop => Done(() => loop.OnWitness(answer))), cancellationToken);
+
     /// <summary>Replaces all injected faults.</summary>
     /// <exception cref="InvalidOperationException">The daemon was started without --allow-fault-injection.</exception>
     /// <exception cref="ArgumentException">A rule names a node that is not configured, or a loss outside 0 to 1.</exception>

@@ -149,6 +149,13 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
         _node.ChangeQuorum(_now, change, tag, this);
     }
 
+    /// <summary>Tells the node what the witness says.</summary>
+    public void OnWitness(WitnessAnswer? answer)
+    {
+        _now = _clock.Now;
+        _node.OnWitness(_now, answer, this);
+    }
+
     /// <summary>Replaces the injected faults.</summary>
     public void SetFaults(IReadOnlyList<FaultRule> rules)
     {

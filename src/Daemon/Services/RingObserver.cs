@@ -1,15 +1,17 @@
 using Membership.Cpg;
 using Membership.Daemon.Ring;
 using Membership.Daemon.Services.Groups;
+using Membership.Daemon.Witness.Client;
 using Membership.Links;
 using Membership.Node;
+using Membership.Quorum;
 using Membership.Totem;
 
 namespace Membership.Daemon.Services;
 
 /// <summary>Hands what the node reports to those who keep it: the delivery log, the view history, the receipts, the node states and the log lines. Ring thread.</summary>
 internal sealed class RingObserver(
-    NodeId self, ulong boot, DeliveryLog log, ViewHistory views, GroupHub groups, ReceiptTable receipts, NodeStates states, Action<RingEvent> logLine) : IRingObserver
+    NodeId self, ulong boot, DeliveryLog log, ViewHistory views, GroupHub groups, ReceiptTable receipts, NodeStates states, Action<RingEvent> logLine, WitnessFeed? witness = null) : IRingObserver
 {
     private MonotonicClock? _clock;
     private bool _viewInstalled;
@@ -32,6 +34,7 @@ internal sealed class RingObserver(
         var installed = views.Add(view, log.NextPosition, time);
         log.AppendView(installed.Revision, time);
         if (!view.Transitional) states.ViewInstalled(view, now);
+        witness?.InstallView(view);
         _viewInstalled = true;
         logLine(new RingEvent.View(view, now));
     }
@@ -49,6 +52,9 @@ internal sealed class RingObserver(
 
     /// <inheritdoc/>
     public void GroupDropped(ulong counter, Instant now) => receipts.DroppedHere(counter, Absolute(now));
+
+    /// <inheritdoc/>
+    public void QuorumChanged(QuorumState state, Instant now) => witness?.QuorumChanged(state);
 
     /// <inheritdoc/>
     public void Failed(ulong counter, Instant now) => receipts.Failed(counter, Absolute(now));
