@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Membership.Cpg;
 using Membership.Links;
 using Membership.Totem;
 
@@ -23,6 +24,21 @@ public static class Describe
     public static string Of(in Delivery delivery, int size) => string.Create(
         CultureInfo.InvariantCulture,
         $"deliver {Word(delivery.Level)} from={delivery.Sender} seq={delivery.Seq}.{delivery.Index} counter={delivery.Counter} ring={delivery.Ring} size={size}");
+
+    /// <summary><c>group "chat" node-down left=(3.1) members=(1.1,2.1) change=4</c>; members are node.session.</summary>
+    public static string Of(GroupChange change)
+    {
+        var text = new StringBuilder("group \"").Append(change.Group).Append("\" ").Append(Word(change.Reason));
+        if (change.Joined.Count > 0) Append(text.Append(" joined="), change.Joined);
+        if (change.Left.Count > 0) Append(text.Append(" left="), change.Left);
+        Append(text.Append(" members="), change.Members);
+        return text.Append(CultureInfo.InvariantCulture, $" change={change.Change}").ToString();
+    }
+
+    /// <summary><c>group "chat" message from=3.1 level=safe seq=12.0 counter=4 size=5</c></summary>
+    public static string Of(in GroupDelivery message, int size) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"group \"{message.Group}\" message from={message.Sender.Node}.{message.Sender.Session} level={Word(message.Order.Level)} seq={message.Order.Seq}.{message.Order.Index} counter={message.Order.Counter} size={size}");
 
     /// <summary>Something of a node.</summary>
     public static string Of(NodeFact fact, NodeTable nodes) => fact switch
@@ -74,6 +90,9 @@ public static class Describe
     private static string Milliseconds(TimeSpan span) => string.Create(CultureInfo.InvariantCulture, $"{span.TotalMilliseconds:F0}ms");
 
     private static string Set(NodeSet set, NodeTable nodes) => $"({string.Join(',', nodes.Nodes(set & nodes.All))})";
+
+    private static void Append(StringBuilder text, IReadOnlyList<GroupMember> members) =>
+        text.Append('(').AppendJoin(',', members.Select(member => $"{member.Node}.{member.Session}")).Append(')');
 
     private static void Append(StringBuilder text, IReadOnlyList<ViewMember> members) => text.Append('(').AppendJoin(',', members.Select(m => m.Node)).Append(')');
 }

@@ -151,10 +151,10 @@ internal sealed class ChannelNode : ICpgEffects
 
     public JoinResult Join(uint session, string group)
     {
+        _history.GroupJoining(Incarnation, session, 100 + session, group);
         var result = Core.Join(session, 100 + session, group, this);
-        if (result.Status != GroupStatus.Accepted) return result;
-        _lastSlot = result.Slot;
-        _history.GroupJoined(Incarnation, result.Slot, session, 100 + session, group);
+        _history.GroupJoined(Incarnation, session, 100 + session, group, result.Status == GroupStatus.Accepted ? result.Slot : null);
+        if (result.Status == GroupStatus.Accepted) _lastSlot = result.Slot;
         return result;
     }
 

@@ -5,9 +5,10 @@ using Membership.Totem;
 namespace Membership.Invariants;
 
 /// <summary>A membership as its own node asked for it.</summary>
-internal sealed class RequestRecord(uint slot, GroupMember member, string group)
+internal sealed class RequestRecord(GroupMember member, string group)
 {
-    public uint Slot { get; } = slot;
+    /// <summary>0 until the answer is known.</summary>
+    public uint Slot { get; set; }
 
     public GroupMember Member { get; } = member;
 
@@ -114,7 +115,8 @@ internal sealed class GroupRecord
 {
     public Dictionary<uint, RequestRecord> Requests { get; } = [];
 
-    public Dictionary<(GroupMember Member, string Group), RequestRecord> ByMember { get; } = [];
+    /// <summary>Of each session and group, oldest first.</summary>
+    public Dictionary<(GroupMember Member, string Group), List<RequestRecord>> ByMember { get; } = [];
 
     public Dictionary<ulong, GroupSendRecord> Sent { get; } = [];
 

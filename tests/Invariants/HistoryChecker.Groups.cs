@@ -26,19 +26,34 @@ public sealed partial class HistoryChecker
         if (_incarnations[incarnation].Groups.Epoch is { } epoch) epoch.KnowsAll = all;
     }
 
-    /// <summary>A session's join was accepted.</summary>
-    public void GroupJoined(int incarnation, uint slot, uint session, uint pid, string group)
+    /// <summary>A session asks to join. Called before the node is asked: it may deliver the join before it answers. <see cref="GroupJoined"/> follows.</summary>
+    public void GroupJoining(int incarnation, uint session, uint pid, string group)
     {
         var node = _incarnations[incarnation];
-        var request = new RequestRecord(slot, new GroupMember(node.Name.Node, pid, session), group);
-        if (!node.Groups.Requests.TryAdd(slot, request)) Broken("I33", $"{node} gave slot {slot} twice");
-        node.Groups.ByMember[(request.Member, group)] = request;
+        var key = (new GroupMember(node.Name.Node, pid, session), group);
+        if (!node.Groups.ByMember.TryGetValue(key, out var requests)) node.Groups.ByMember.Add(key, requests = []);
+        requests.Add(new RequestRecord(key.Item1, group));
     }
 
-    /// <summary>A leave was accepted.</summary>
+    /// <summary>The answer to <see cref="GroupJoining"/>: a slot, or null when it was refused.</summary>
+    public void GroupJoined(int incarnation, uint session, uint pid, string group, uint? slot)
+    {
+        var node = _incarnations[incarnation];
+        var requests = node.Groups.ByMember[(new GroupMember(node.Name.Node, pid, session), group)];
+        if (slot is not { } given)
+        {
+            requests.RemoveAt(requests.Count - 1);
+            return;
+        }
+
+        requests[^1].Slot = given;
+        if (!node.Groups.Requests.TryAdd(given, requests[^1])) Broken("I33", $"{node} gave slot {given} twice");
+    }
+
+    /// <summary>A membership asks to leave. Called before the node is asked.</summary>
     public void GroupLeft(int incarnation, uint slot) => _incarnations[incarnation].Groups.Requests[slot].IsLeaveAsked = true;
 
-    /// <summary>A session ended.</summary>
+    /// <summary>A session ends. Called before the node is told.</summary>
     public void SessionEnded(int incarnation, uint session)
     {
         foreach (var request in _incarnations[incarnation].Groups.Requests.Values)
@@ -181,17 +196,16 @@ public sealed partial class HistoryChecker
 
         var owner = Incarnation(name);
         if (!owner.IsObserved) return;
-        if (!owner.Groups.ByMember.TryGetValue((member, change.Group), out var request))
+        if (!owner.Groups.ByMember.TryGetValue((member, change.Group), out var requests) || requests.Count == 0)
         {
             Broken("I36", $"{node} reported {change.Reason} of {Text([member])} in group {change.Group}, who never asked to join it");
             return;
         }
 
         // A session may have joined anew since: then its latest request says nothing about an earlier one.
-        var before = owner.Groups.Requests.Values.Where(one => one.Member == member && one.Group == change.Group);
-        if (change.Reason == GroupReason.Leave && !before.Any(one => one.IsLeaveAsked))
+        if (change.Reason == GroupReason.Leave && !requests.Exists(one => one.IsLeaveAsked))
             Broken("I35", $"{node} reported that {Text([member])} left group {change.Group}, which it had not asked for");
-        if (change.Reason == GroupReason.ProcessDown && !request.IsSessionEnded)
+        if (change.Reason == GroupReason.ProcessDown && !requests[^1].IsSessionEnded)
             Broken("I35", $"{node} reported that the process of {Text([member])} in group {change.Group} is down, which it is not");
     }
 

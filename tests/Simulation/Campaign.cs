@@ -73,6 +73,7 @@ public sealed class Campaign(int nodes)
     private static readonly TimeSpan LookPace = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongRun = TimeSpan.FromSeconds(20);
 
+    private GroupTally _groups;
     private readonly Dictionary<ulong, long> _running = [];
     private readonly HashSet<ulong> _long = [];
 
@@ -103,6 +104,7 @@ public sealed class Campaign(int nodes)
         _views += result.Views;
         _sends += result.Sends;
         _deliveries += result.Deliveries;
+        _groups = _groups.Plus(result.Groups);
         _simulated += result.Simulated;
         if (result.Convergence > _slowestConvergence) _slowestConvergence = result.Convergence;
         for (var i = 0; i < _steps.Length; i++) _steps[i] += result.Steps[i];
@@ -136,6 +138,7 @@ public sealed class Campaign(int nodes)
              runs {_runs}, failed {_failed.Count}{Kinds}, void {_void}, nodes {nodes}
              simulated {_simulated.TotalHours:F2} cluster-hours in {_processor.TotalSeconds:F1} s of processor: {speed:F0} x real time
              views {_views}, messages {_sends}, deliveries {_deliveries}, slowest convergence {_slowestConvergence.TotalSeconds:F1} s
+             groups: changes {_groups.Changes}, deliveries {_groups.Deliveries}, views with strangers {_groups.Synchronisations + _groups.Cut} of which {_groups.Cut} ended before all were known
              faults: {string.Join(", ", faults)}
              datagrams: lost {_network[0]}, duplicated {_network[1]}, held back {_network[2]}, corrupted {_network[3]}, replayed {_network[4]}
              """);

@@ -1,4 +1,3 @@
-using Membership.Cpg;
 using Membership.Links;
 using Membership.Node;
 using Membership.Quorum;
@@ -7,7 +6,7 @@ using Membership.Totem;
 namespace Membership.Simulation;
 
 /// <summary>One simulated machine: its clock, its disk, its socket queue and, while it runs, the node's process.</summary>
-public sealed class Host : INodeEffects
+public sealed partial class Host : INodeEffects
 {
     /// <summary>Datagrams a socket queues for a process that does not read; more are dropped.</summary>
     public const int SocketQueueMax = 1000;
@@ -93,6 +92,7 @@ public sealed class Host : INodeEffects
         Incarnation = _world.History.Begin(new ViewMember(Id, Boot.Short), hasDisk);
         (View, Views, BusyUntil, SlowBy, _tickAt, TripwireNeighbours) = (null, 0, 0, 0, long.MaxValue, NodeSet.Empty);
         (_isLeaving, _sleepsSince, _sleptThrough, _deliveredAfterSleep) = (false, null, null, null);
+        ForgetSessions();
         var sequence = Disk.Read();
         Node = _world.Build(this, sequence);
         _world.Trace(this, $"started boot {Boot.Short:x16} after ring sequence {sequence:x}");
@@ -293,6 +293,7 @@ public sealed class Host : INodeEffects
 
     private void Stop()
     {
+        EndGroups();
         Node = null;
         View = null;
         _isWakeDue = false;
@@ -318,6 +319,7 @@ public sealed class Host : INodeEffects
     {
         NoteProgress(_world.Now, ref _viewsNow, ViewsAtOnceMax, "views");
         if (!view.Transitional) CheckSlept(isRegularView: true);
+        if (view.Transitional) _world.History.GroupsKnown(Incarnation, !Node!.Groups.IsSynchronising); // a node that runs installs it
         _world.History.Installed(Incarnation, _world.Now, view.Id, view.Members);
         Views++;
         if (!view.Transitional) View = view;
@@ -340,18 +342,6 @@ public sealed class Host : INodeEffects
     }
 
     void INodeEffects.QuorumChangeDone(ulong tag, string? error)
-    {
-    }
-
-    void INodeEffects.GroupChanged(GroupChange change)
-    {
-    }
-
-    void INodeEffects.GroupMessage(in GroupDelivery message, ReadOnlySpan<byte> payload)
-    {
-    }
-
-    void INodeEffects.GroupDropped(ulong counter)
     {
     }
 

@@ -70,6 +70,21 @@ public enum StepKind
 
     /// <summary>For Value nanoseconds the frames of node A reach nobody while its tokens do; then it is cut off for the rest of the duration.</summary>
     LastFramesLost,
+
+    /// <summary>Session B of node A joins group Value.</summary>
+    GroupJoin,
+
+    /// <summary>Session B of node A leaves group Value.</summary>
+    GroupLeave,
+
+    /// <summary>The process of session B of node A ends; the next one under that number is another.</summary>
+    SessionEnd,
+
+    /// <summary>Session B of node A sends Value bytes to all its groups.</summary>
+    GroupSendAgreed,
+
+    /// <summary>As GroupSendAgreed, with the safe guarantee.</summary>
+    GroupSendSafe,
 }
 
 /// <summary>One step: when, what, to whom, for how long.</summary>
@@ -77,9 +92,12 @@ public readonly record struct Step(long At, StepKind Kind, int A, int B, long Va
 {
     public bool IsSubmit => Kind is StepKind.SubmitAgreed or StepKind.SubmitSafe;
 
+    /// <summary>Something a session does.</summary>
+    public bool IsOfSession => Kind is StepKind.GroupJoin or StepKind.GroupLeave or StepKind.SessionEnd or StepKind.GroupSendAgreed or StepKind.GroupSendSafe;
+
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{At / 1e6,10:F1} ms  {Kind} {Who} {(IsSubmit ? $"{Value} bytes x {B}" : $"value {Value} for {Duration / 1e6:F0} ms")}");
+        $"{At / 1e6,10:F1} ms  {Kind} {Who} {(IsOfSession ? $"session {B}, {Value}" : IsSubmit ? $"{Value} bytes x {B}" : $"value {Value} for {Duration / 1e6:F0} ms")}");
 
     private string Who => Kind switch
     {
@@ -102,7 +120,7 @@ public static class Plan
     private const long Millisecond = 1_000_000;
 
     /// <summary>The kinds that are faults.</summary>
-    public static readonly StepKind[] Faults = [.. Enum.GetValues<StepKind>().Where(kind => kind is not (StepKind.SubmitAgreed or StepKind.SubmitSafe))];
+    public static readonly StepKind[] Faults = [.. Enum.GetValues<StepKind>().Where(kind => kind is not (StepKind.SubmitAgreed or StepKind.SubmitSafe) && !new Step(0, kind, 0, 0, 0, 0).IsOfSession)];
 
     public static IReadOnlyList<Step> Draw(Swarm swarm, ulong seed)
     {
@@ -110,6 +128,7 @@ public static class Plan
         var steps = new List<Step>();
         DrawFaults(steps, swarm, random.Fork(1));
         DrawLoad(steps, swarm, random.Fork(2));
+        DrawSessions(steps, swarm, random.Fork(3));
         return [.. steps.OrderBy(step => step.At)];
     }
 
@@ -179,6 +198,24 @@ public static class Plan
             else if (random.Chance(0.002)) count = (int)random.Between(20, 200);
             else if (swarm.LargeShare > 0 && huge < 1 && random.Chance(0.0005)) (size, huge) = (HugeBytes, huge + 1);
             steps.Add(new Step(at, kind, random.Next(swarm.World.Nodes), count, size, 0));
+        }
+    }
+
+    private static void DrawSessions(List<Step> steps, Swarm swarm, SeededRandom random)
+    {
+        var end = (long)Swarm.FaultyTime.TotalNanoseconds;
+        for (var at = Second / 4; at < end; at += (long)(-Math.Log(1 - random.NextDouble()) * 1e9 / swarm.GroupRate))
+        {
+            var (node, session) = (random.Next(swarm.World.Nodes), random.Next(Swarm.Sessions));
+            var draw = random.NextDouble();
+            var size = random.Chance(swarm.LargeShare) ? (long)random.LogBetween(1_500, 200_000) : random.Between(0, 300);
+            steps.Add(draw switch
+            {
+                < 0.15 => new Step(at, StepKind.GroupJoin, node, session, random.Next(Swarm.Groups), 0),
+                < 0.22 => new Step(at, StepKind.GroupLeave, node, session, random.Next(Swarm.Groups), 0),
+                < 0.25 => new Step(at, StepKind.SessionEnd, node, session, 0, 0),
+                _ => new Step(at, random.Chance(swarm.SafeShare) ? StepKind.GroupSendSafe : StepKind.GroupSendAgreed, node, session, size, 0),
+            });
         }
     }
 }

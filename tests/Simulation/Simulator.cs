@@ -21,7 +21,14 @@ public enum Verdict
 /// <summary>What a run did.</summary>
 public sealed record RunResult(
     ulong Seed, Verdict Verdict, IReadOnlyList<Violation> Violations, ulong TraceHash, TimeSpan Simulated, TimeSpan Processor, long Events,
-    int Views, long Sends, long Deliveries, int[] Steps, long[] NetworkFaults, TimeSpan Convergence);
+    int Views, long Sends, long Deliveries, int[] Steps, long[] NetworkFaults, TimeSpan Convergence, GroupTally Groups);
+
+/// <summary>What a run did with groups, over all nodes.</summary>
+public readonly record struct GroupTally(long Changes, long Deliveries, long Synchronisations, long Cut)
+{
+    public GroupTally Plus(GroupTally other) =>
+        new(Changes + other.Changes, Deliveries + other.Deliveries, Synchronisations + other.Synchronisations, Cut + other.Cut);
+}
 
 /// <summary>One run of one seed.</summary>
 public static class Simulator
@@ -88,7 +95,8 @@ public static class Simulator
         return new RunResult(
             seed, verdict, violations, world.TraceHash, TimeSpan.FromMicroseconds(world.Now / 1000), Stopwatch.GetElapsedTime(began), world.EventsDone,
             world.History.RegularViews, world.History.Sends, world.History.Deliveries, runner.Used,
-            [world.Network.Lost, world.Network.Duplicated, world.Network.HeldBack, world.Network.Corrupted, world.Network.Replayed], convergence);
+            [world.Network.Lost, world.Network.Duplicated, world.Network.HeldBack, world.Network.Corrupted, world.Network.Replayed], convergence,
+            world.GroupTally);
     }
 
     private static string[] FirstFrames(Exception thrown) =>
@@ -126,12 +134,17 @@ public static class Simulator
         {
             world.RunTo(since + Second);
             foreach (var host in world.Hosts) runner.Submit(host, 100, 3, host.Position % 2 == 0 ? DeliveryLevel.Safe : DeliveryLevel.Agreed);
+            runner.SendToGroupsAtRest();
             world.RunTo(since + (Rest.Ticks * 100 / 2));
             SendIntoIdleRing(world, runner, world.Hosts[(int)(seed % (ulong)world.Hosts.Count)]);
             world.RunTo(since + (long)Rest.TotalNanoseconds);
         }
         if (world.History.Violations.Count > 0) return TimeSpan.Zero;
-        foreach (var host in world.Hosts) world.History.Ended(host.Incarnation, world.Now);
+        foreach (var host in world.Hosts)
+        {
+            host.CheckGroupCounters();
+            world.History.Ended(host.Incarnation, world.Now);
+        }
         world.History.Finish(new HistoryEnding
         {
             IsQuiesced = true,

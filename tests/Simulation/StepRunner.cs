@@ -60,20 +60,36 @@ internal sealed class StepRunner
     }
 
     /// <summary>A message of its own bytes: no two look alike.</summary>
-    public SubmitResult Submit(Host host, int size, int count, DeliveryLevel level)
+    public SubmitResult Submit(Host host, int size, int count, DeliveryLevel level) => host.Submit(Payload(size), level, count);
+
+    /// <summary>A session of each node joins a group and sends to it: with nothing else going on, all of it must arrive.</summary>
+    public void SendToGroupsAtRest()
+    {
+        foreach (var host in _world.Hosts)
+        {
+            host.JoinGroup(0, "at rest");
+            host.SendToGroups(0, Payload(50), DeliveryLevel.Safe);
+        }
+    }
+
+    private ReadOnlySpan<byte> Payload(int size)
     {
         var payload = _payload.AsSpan(0, size);
         var mark = _random.NextUInt64();
         for (var i = 0; i < Math.Min(8, size); i++) payload[i] = (byte)(mark >> (8 * i));
-        return host.Submit(payload, level, count);
+        return payload;
     }
+
+    private static string GroupName(long number) => Groups[number];
+
+    private static readonly string[] Groups = ["a", "b", "größe", "\U0001F980"];
 
     private void Begin(int index)
     {
         var step = _steps[index];
         Used[(int)step.Kind]++;
         if (CutsOff(step.Kind) && (_disturbances += step.Kind == StepKind.Flap ? (int)step.Value : 1) >= DisturbancesForHoldDown) CanHoldDown = true;
-        if (!step.IsSubmit && _world.TraceSink is not null) _world.TraceSink($"---- {step}");
+        if (!step.IsSubmit && !step.IsOfSession && _world.TraceSink is not null) _world.TraceSink($"---- {step}");
         if (step.Duration > 0)
         {
             _active[index] = true;
@@ -84,6 +100,11 @@ internal sealed class StepRunner
         {
             case StepKind.SubmitAgreed: Submit(host, (int)step.Value, step.B, DeliveryLevel.Agreed); break;
             case StepKind.SubmitSafe: Submit(host, (int)step.Value, step.B, DeliveryLevel.Safe); break;
+            case StepKind.GroupJoin: host.JoinGroup(step.B, GroupName(step.Value)); break;
+            case StepKind.GroupLeave: host.LeaveGroup(step.B, GroupName(step.Value)); break;
+            case StepKind.SessionEnd: host.EndSession(step.B); break;
+            case StepKind.GroupSendAgreed: host.SendToGroups(step.B, Payload((int)step.Value), DeliveryLevel.Agreed); break;
+            case StepKind.GroupSendSafe: host.SendToGroups(step.B, Payload((int)step.Value), DeliveryLevel.Safe); break;
             case StepKind.Pause: host.Pause(step.Duration); break;
             case StepKind.Slow: host.SlowBy = step.Value; break;
             case StepKind.DiskFailure: host.DiskFails = true; break;

@@ -26,6 +26,15 @@ public sealed record Swarm
     /// <summary>Share of messages of several frames, to 200 KB.</summary>
     public required double LargeShare { get; init; }
 
+    /// <summary>Sessions at a time on each node.</summary>
+    public const int Sessions = 3;
+
+    /// <summary>Groups they share.</summary>
+    public const int Groups = 4;
+
+    /// <summary>What sessions do, a second, over all nodes.</summary>
+    public required double GroupRate { get; init; }
+
     public required bool HasDrift { get; init; }
 
     /// <summary>Real AES-GCM instead of the keyed hash.</summary>
@@ -68,6 +77,7 @@ public sealed record Swarm
             Rate = random.Chance(0.1) ? 2 : random.LogBetween(10, 150),
             SafeShare = random.Chance(0.3) ? 0.5 : random.NextDouble(),
             LargeShare = random.Chance(0.5) ? 0 : random.LogBetween(0.002, 0.03),
+            GroupRate = new SeededRandom(seed).Fork(11).LogBetween(2, 40),
             HasDrift = random.Chance(0.5),
             HasRealCipher = random.Chance(0.1),
         };

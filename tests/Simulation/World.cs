@@ -73,6 +73,9 @@ public sealed class World
 
     public long EventsDone { get; private set; }
 
+    /// <summary>What happened to groups, at all processes there were.</summary>
+    public GroupTally GroupTally => new(History.GroupChanges, History.GroupDeliveries, Hosts.Sum(host => host.Synchronisations), Hosts.Sum(host => host.SynchronisationsCut));
+
     /// <summary>Gets a line for everything that happens, when set.</summary>
     public Action<string>? TraceSink { get; set; }
 
