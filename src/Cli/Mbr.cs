@@ -36,8 +36,11 @@ internal static class Mbr
         var root = new RootCommand("Who is in, who has quorum, who holds the lock, who serves the address: the same answer on every node.");
         StatusCommand.AddTo(root, host);
         root.Subcommands.Add(StatusCommand.Create(host));
-        root.Subcommands.Add(Noun("node", "The configured nodes.", NodeListCommand.Create(host)));
+        root.Subcommands.Add(Noun("node", "The configured nodes.", NodeListCommand.Create(host), NodeStopCommand.Create(host)));
         root.Subcommands.Add(Noun("link", "The links between the nodes.", LinkListCommand.Create(host), LinkMatrixCommand.Create(host)));
+        root.Subcommands.Add(Noun("quorum", "Who may act, and why.", QuorumCommands.Status(host), QuorumCommands.Watch(host),
+            QuorumCommands.SetExpected(host), QuorumCommands.SetVotes(host), QuorumCommands.CancelWaitForAll(host)));
+        root.Subcommands.Add(Noun("group", "Closed process groups.", GroupCommands.List(host), GroupCommands.Members(host), GroupCommands.Watch(host), GroupCommands.Send(host)));
         root.Subcommands.Add(Noun("view", "The views of the ring.", ViewListCommand.Create(host)));
         root.Subcommands.Add(WatchCommand.Create(host));
         root.Subcommands.Add(Noun("ring", "The raw ordered ring.", RingCommands.Tail(host), RingCommands.Send(host)));

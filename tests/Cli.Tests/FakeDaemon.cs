@@ -148,3 +148,13 @@ internal sealed class FakeConnector : IDaemonConnector
             ? Task.FromResult(open())
             : Task.FromException<IDaemon>(new CliException(ErrorCatalogue.SocketMissing, ("socket", socket)));
 }
+
+/// <summary>Connects to a daemon that accepts and never says a word.</summary>
+internal sealed class SilentConnector : IDaemonConnector
+{
+    public async Task<IDaemon> ConnectAsync(string socket, CancellationToken cancellationToken)
+    {
+        await Task.Delay(Timeout.Infinite, cancellationToken);
+        throw new InvalidOperationException("the delay only ends by cancellation");
+    }
+}

@@ -15,7 +15,7 @@ internal sealed record MbrRun(int ExitCode, string Output, string Error)
         [.. Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => JsonDocument.Parse(line).RootElement)];
 
     /// <summary>Runs the command line against the given daemons, as the real program would, with captured output.</summary>
-    public static Task<MbrRun> Of(FakeConnector daemons, params string[] arguments) => With(new MbrSetup(daemons), arguments);
+    public static Task<MbrRun> Of(Daemons.IDaemonConnector daemons, params string[] arguments) => With(new MbrSetup(daemons), arguments);
 
     /// <summary>Runs the command line in the given surroundings.</summary>
     public static async Task<MbrRun> With(MbrSetup setup, params string[] arguments)

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Membership.Cli.Errors;
 using Membership.Cli.Ring;
 using Membership.V1;
 
@@ -39,26 +38,13 @@ internal static class RingCommands
     public static Command Send(CliHost host)
     {
         var command = new Command("send", "Send messages on the raw ring and wait for a receipt of each; the payload comes from standard input or is made.");
-        var count = new Option<long?>("--count") { Description = "Send that many made payloads (default 1).", HelpName = "N" };
-        var size = new Option<string?>("--size") { Description = "Size of each made payload (default 64).", HelpName = "SIZE" };
-        var seed = new Option<ulong?>("--seed") { Description = "Seed of the made payloads (default 1).", HelpName = "N" };
-        var rate = new Option<double>("--rate") { Description = "Messages a second (0: as fast as possible).", HelpName = "N" };
-        var level = Level();
-        foreach (var option in (ReadOnlySpan<Option>)[count, size, seed, rate, level])
-            command.Options.Add(option);
+        var options = SendOptions.AddTo(command);
         var common = CommonOptions.AddTo(command);
         common.SetAction(command, host, async (context, parse, cancellationToken) =>
         {
-            var isMade = parse.GetValue(count) is not null || parse.GetValue(size) is not null || parse.GetValue(seed) is not null;
-            var plan = new SendPlan(
-                isMade ? null : await ReadPayloadAsync(host, cancellationToken),
-                Count(parse, count),
-                Values.Size("--size", parse.GetValue(size) ?? "64", 0, PayloadBytesMax),
-                parse.GetValue(seed) ?? 1,
-                Values.Within(parse, rate, 0, RateMax),
-                LevelOf(parse, level));
+            var plan = await options.ReadAsync(host, parse, cancellationToken);
             await using var daemon = await context.ConnectAsync(cancellationToken);
-            return await new RingSend(context, daemon, plan).RunAsync(cancellationToken);
+            return await new RingSend(context, daemon.Socket, plan).RunAsync(token => Task.FromResult(daemon.Multicast(token)), cancellationToken);
         });
         return command;
     }
@@ -78,21 +64,4 @@ internal static class RingCommands
     /// <summary>The value of --level.</summary>
     public static DeliveryLevel LevelOf(ParseResult parse, Option<string> level) =>
         parse.GetRequiredValue(level) == "safe" ? DeliveryLevel.Safe : DeliveryLevel.Agreed;
-
-    private static long Count(ParseResult parse, Option<long?> option) =>
-        parse.GetValue(option) is { } count ? Values.Within(option.Name, count, 1, long.MaxValue) : 1;
-
-    private static async Task<byte[]> ReadPayloadAsync(CliHost host, CancellationToken cancellationToken)
-    {
-        if (!host.InputIsRedirected)
-            throw new CliException(ErrorCatalogue.NoPayload);
-        using var payload = new MemoryStream();
-        var chunk = new byte[64 * 1024];
-        while (await host.Input.ReadAsync(chunk, cancellationToken) is > 0 and var read)
-        {
-            payload.Write(chunk, 0, read);
-            Values.Within("the payload on standard input", (int)Math.Min(payload.Length, int.MaxValue), 0, PayloadBytesMax);
-        }
-        return payload.ToArray();
-    }
 }

@@ -59,7 +59,7 @@ internal static class StatusCommand
     {
         var events = new Queue<string>();
         var quorate = false;
-        await using var views = new ViewStream(context, daemon, afterRevision: 0, cancellationToken);
+        await using var views = new WatchStream<View>(context, "waiting for the current view", token => daemon.WatchViewsAsync(0, token), cancellationToken);
         try
         {
             for (var next = views.NextAsync(); ;)

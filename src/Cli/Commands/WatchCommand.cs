@@ -21,7 +21,7 @@ internal static class WatchCommand
         {
             var limit = Values.Within(parse, count, 0, long.MaxValue);
             await using var daemon = await context.ConnectAsync(cancellationToken);
-            await using var views = new ViewStream(context, daemon, afterRevision: 0, cancellationToken);
+            await using var views = new WatchStream<View>(context, "waiting for the current view", token => daemon.WatchViewsAsync(0, token), cancellationToken);
             try
             {
                 for (long shown = 0; limit == 0 || shown < limit; shown++)

@@ -64,6 +64,21 @@ internal static class ErrorCatalogue
         "there is one for mbr, one for each word behind it (mbr-quorum, mbr-status, ...) and membershipd",
         "list them with mbr man --out DIR, or see mbr man mbr");
 
+    public static readonly ErrorEntry NoSuchNode = new("MB1013", ExitCode.NotFound,
+        "there is no node {node}; there are {names}",
+        "nodes are named as in the configuration, or by their id",
+        "see mbr node list");
+
+    public static readonly ErrorEntry BadGroupName = new("MB1014", ExitCode.Usage,
+        "{group} is not the name of a group ({length} bytes)",
+        "a name has 1 to {maximum} bytes of UTF-8 and no control characters",
+        "see the groups there are with mbr group list");
+
+    public static readonly ErrorEntry OtherNode = new("MB1015", ExitCode.Usage,
+        "the daemon at {socket} is that of {self}, not of {node}",
+        "a daemon can only be asked where it is",
+        "run the command on {node}, or name its socket with --at PATH");
+
     public static readonly ErrorEntry SocketMissing = new("MB1201", ExitCode.Unreachable,
         "cannot reach the daemon: there is no socket at {socket}",
         "the daemon is not running on this machine, or it listens elsewhere",
@@ -144,6 +159,11 @@ internal static class ErrorCatalogue
         "this mbr and the daemon do not fit together",
         "compare mbr version with the version in mbr node list, and report it if they are the same");
 
+    public static readonly ErrorEntry StillThere = new("MB1308", ExitCode.TimedOut,
+        "{node} was asked to leave and is still there after {limit}",
+        "leaving takes up to 5 s, and as long again while clients read their receipts; a frozen daemon does not leave",
+        "wait longer with --wait, or look at its log (journalctl -u membershipd)");
+
     public static readonly ErrorEntry CutOff = new("MB1501", ExitCode.Failed,
         "cut off by the daemon: this reader was too slow ({detail})",
         "messages came faster than this command or what reads its output could take them",
@@ -163,6 +183,16 @@ internal static class ErrorCatalogue
         "interrupted before the end",
         "a signal stopped the command; what was sent before may still be delivered",
         "run it again if needed");
+
+    public static readonly ErrorEntry GroupCutOff = new("MB1505", ExitCode.Failed,
+        "cut off from the group by the daemon: {detail}",
+        "events came faster than this command or what reads its output could take them",
+        "make the reader faster and run it again");
+
+    public static readonly ErrorEntry GroupRefused = new("MB1506", ExitCode.NotObtained,
+        "cannot join the group {group}: {detail}",
+        "the daemon gives the reason above",
+        "see mbr group list and mbr status, then try again");
 
     public static readonly ErrorEntry FileExists = new("MB1601", ExitCode.InputOutput,
         "{file} exists and is not overwritten",
@@ -228,10 +258,10 @@ internal static class ErrorCatalogue
     public static IReadOnlyList<ErrorEntry> All { get; } =
     [
         CommandLine, NotADuration, NotASize, OutOfRange, OptionsExclude, SocketPathTooLong, BadNodeList, NoPayload,
-        BadName, KeyIdTaken, NoSuchCode, NoSuchPage,
+        BadName, KeyIdTaken, NoSuchCode, NoSuchPage, NoSuchNode, BadGroupName, OtherNode,
         SocketMissing, ConnectionRefused, SocketDenied, NotASocket, NotADaemon, TimedOut, ConnectFailed, ConnectionLost, ForeignServer,
-        Refused, NotFound, NotOffered, WrongState, NotObtained, DaemonFailed, BadAnswer,
-        CutOff, SendFailed, StreamEnded, Interrupted,
+        Refused, NotFound, NotOffered, WrongState, NotObtained, DaemonFailed, BadAnswer, StillThere,
+        CutOff, SendFailed, StreamEnded, Interrupted, GroupCutOff, GroupRefused,
         FileExists, CannotWrite, CannotRead, BadKeyFile, OutputFailed, ImportFailed,
         DaemonProgramMissing, DaemonProgramFailed,
         OrderBroken, NothingMeasured,

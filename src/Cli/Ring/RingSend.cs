@@ -27,8 +27,8 @@ internal sealed record SendPlan(byte[]? Fixed, long Count, int Size, ulong Seed,
     }
 }
 
-/// <summary>Sends messages on the raw ring and writes a line for each receipt, in the order of sending.</summary>
-internal sealed class RingSend(CommandContext context, IDaemon daemon, SendPlan plan)
+/// <summary>Sends messages on the raw ring or to a group and writes a line for each receipt, in the order of sending.</summary>
+internal sealed class RingSend(CommandContext context, string socket, SendPlan plan)
 {
     /// <summary>Messages sent and not yet answered; at the limit sending waits for receipts.</summary>
     public const int OutstandingMax = 8192;
@@ -55,10 +55,10 @@ internal sealed class RingSend(CommandContext context, IDaemon daemon, SendPlan 
     private readonly record struct Sent(int Size, ulong Sha);
 
     /// <summary>Sends everything and returns when every message has its receipt.</summary>
-    public async Task<int> RunAsync(CancellationToken cancellationToken)
+    public async Task<int> RunAsync(Func<CancellationToken, Task<IMulticast>> open, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        await using var stream = daemon.Multicast(stop.Token);
+        await using var stream = await open(stop.Token);
         var sending = SendAllAsync(stream, stop.Token);
         try
         {
@@ -132,7 +132,7 @@ internal sealed class RingSend(CommandContext context, IDaemon daemon, SendPlan 
 
     private async Task ReceiveAllAsync(IMulticast stream, CancellationToken cancellationToken)
     {
-        await using var receipts = new ReceiptReader(context, stream, daemon.Socket, _lines, cancellationToken);
+        await using var receipts = new ReceiptReader(context, stream, socket, _lines, cancellationToken);
         var writer = new RingEventLines(_lines, context.Json);
         var sha = new byte[ShaBytes];
         while (await _outstanding.Reader.WaitToReadAsync(cancellationToken))

@@ -36,6 +36,18 @@ internal static class Words
     /// <summary>agreed or safe; an unspecified level is agreed, as the contract says.</summary>
     public static string Of(DeliveryLevel level) => level == DeliveryLevel.Safe ? "safe" : "agreed";
 
+    /// <summary>Why the members of a group changed; <c>current</c> for the members a watch begins with.</summary>
+    public static string Of(GroupReason reason) => reason switch
+    {
+        GroupReason.Unspecified => "current",
+        GroupReason.Join => "join",
+        GroupReason.Leave => "leave",
+        GroupReason.ProcessDown => "process-down",
+        GroupReason.NodeDown => "node-down",
+        GroupReason.NodeUp => "node-up",
+        _ => $"reason-{(int)reason}", // of a newer daemon
+    };
+
     private static CliException Unknown(string what, int value, string socket) =>
         new(ErrorCatalogue.BadAnswer, ("socket", socket), ("detail", $"{what} {value} is unknown"));
 }
