@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Membership.Cli.Errors;
-using Membership.Cli.Text;
 using Membership.V1;
 
 namespace Membership.Cli.Tests;
