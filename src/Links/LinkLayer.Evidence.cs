@@ -86,6 +86,7 @@ public sealed partial class LinkLayer
         var microseconds = unchecked(Stamp(now) - report.Echo - report.HeldMicroseconds);
         if (microseconds > EchoHeldMicrosecondsMax) return;
         var sample = TimeSpan.FromMicroseconds(microseconds);
+        link.RoundTrips.Add(sample);
         link.Rtt = link.Rtt is { } rtt ? rtt + ((sample - rtt) / 8) : sample;
     }
 

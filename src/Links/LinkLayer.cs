@@ -190,7 +190,7 @@ public sealed partial class LinkLayer : IDisposable
             peer.Node, peer.Session?.Boot ?? default, peer.Product, peer.State, peer.Row ?? NodeSet.Empty,
             [.. peer.Links.Select(link => new LinkStatus(
                 link.Id, link.State, link.Hears, link.HeardByPeer, link.Rtt, link.Loss.Value, link.Path.Bytes,
-                link.LastHeard is { } heard ? now - heard : null))]))];
+                link.LastHeard is { } heard ? now - heard : null, link.RoundTrips.Read()))]))];
 
     /// <summary>Zeroes all keys.</summary>
     public void Dispose()
@@ -248,5 +248,5 @@ public sealed partial class LinkLayer : IDisposable
 /// <param name="Links">Each link to it.</param>
 public sealed record PeerStatus(NodeId Node, BootId Boot, string ProductVersion, PeerState State, NodeSet Hears, IReadOnlyList<LinkStatus> Links);
 
-/// <summary>One link to one peer for status. <c>Rtt</c> is null until measured; <c>Loss</c> is 0 to 1 over the last minute; null until known.</summary>
-public sealed record LinkStatus(LinkId Link, LinkState State, bool Hears, bool HeardByPeer, TimeSpan? Rtt, double? Loss, int DatagramBytes, TimeSpan? LastHeard);
+/// <summary>One link to one peer for status. <c>Rtt</c> is smoothed and null until measured, <c>RoundTrips</c> holds every measurement; <c>Loss</c> is 0 to 1 over the last minute; null until known.</summary>
+public sealed record LinkStatus(LinkId Link, LinkState State, bool Hears, bool HeardByPeer, TimeSpan? Rtt, double? Loss, int DatagramBytes, TimeSpan? LastHeard, DurationCounts RoundTrips);

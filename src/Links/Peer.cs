@@ -208,6 +208,9 @@ internal sealed class PeerLink(LinkId id, LinkOptions options)
     /// <summary>Smoothed round trip; null until measured.</summary>
     public TimeSpan? Rtt { get; set; }
 
+    /// <summary>Every round trip measured.</summary>
+    public DurationHistogram RoundTrips { get; } = new();
+
     public LossMeter Loss { get; } = new();
 
     public PathSearch Path { get; } = new(options.DatagramBytesMin, options.DatagramBytesMax);

@@ -69,6 +69,9 @@ public sealed class MembershipNode : IDisposable
     /// <summary>Bytes waiting for the token.</summary>
     public int QueuedBytes => _totem.QueuedBytes;
 
+    /// <summary>Messages waiting for the token.</summary>
+    public int QueuedMessages => _totem.QueuedMessages;
+
     /// <summary>The links, for status only.</summary>
     public LinkLayer Links => _links;
 

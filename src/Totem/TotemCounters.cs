@@ -48,6 +48,9 @@ public sealed class TotemCounters
     /// <summary>Authentic packets that made no sense.</summary>
     public long Malformed { get; internal set; }
 
+    /// <summary>Rotations measured: those of a token that was busy all the way.</summary>
+    public long Rotations { get; internal set; }
+
     /// <summary>Duration of the last full rotation, in nanoseconds.</summary>
     public long RotationNanoseconds { get; internal set; }
 }

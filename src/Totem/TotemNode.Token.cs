@@ -327,6 +327,7 @@ public sealed partial class TotemNode
         if (!wasBusy || !_wasBusy || rotation > _options.Token) return;
         var raised = _rotation * 9 / 8;
         _rotation = _rotation == TimeSpan.Zero || rotation < raised ? rotation : raised;
+        Counters.Rotations++;
         Counters.RotationNanoseconds = rotation.Ticks * 100;
     }
 

@@ -83,6 +83,9 @@ public sealed partial class TotemNode
     /// <summary>Payload bytes waiting for the token.</summary>
     public int QueuedBytes => _queue.Bytes;
 
+    /// <summary>Messages waiting for the token.</summary>
+    public int QueuedMessages => _queue.Count;
+
     private bool IsRunning { get; set; }
 
     private bool IsAlone => _members.Count == 1;
