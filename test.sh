@@ -41,7 +41,16 @@ stage_packages() {
             { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}"; } || echo "could not install: ${missing[*]}"
         fi
     fi
+    unpack_promtool
     echo "0 passed, 0 failed, 0 skipped"
+}
+
+# promtool alone out of Debian's prometheus: installing the package would start a server.
+unpack_promtool() {
+    export PATH=$PATH:$PWD/.build/tools/usr/bin
+    if command -v promtool >/dev/null || ! command -v apt-get >/dev/null; then return; fi
+    mkdir -p .build/tools
+    (cd .build/tools && apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . && rm -f prometheus_*.deb) >/dev/null || echo "could not unpack promtool from package prometheus"
 }
 
 stage_restore() {

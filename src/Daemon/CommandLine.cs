@@ -1,3 +1,4 @@
+using System.Net;
 using Membership.Daemon.Configuration;
 using Microsoft.Extensions.Logging;
 
@@ -35,7 +36,7 @@ internal sealed record CommandLine
           --node NAME              which node of the configuration this is (default: the host name)
           --state-dir DIR          this node's memory across restarts (default {DefaultStateDirectory})
           --socket PATH            Unix socket for clients (default {DefaultSocket}, or api.socket of the configuration)
-          --page HOST:PORT         address of the web page (kept, not served by this version)
+          --page HOST:PORT         address of the HTTP page: /metrics, /livez, /readyz, /healthz (default: api.page of the configuration, else none)
           --log-format FORMAT      text, json or systemd (default: systemd below a service manager, else text)
           --log-level LEVEL        error, warning, information, debug or trace (default information)
           --accept-new-identity    start as a new node although the state directory belongs to another one
@@ -62,7 +63,8 @@ internal sealed record CommandLine
     /// <summary>Null: what the configuration says, or the default.</summary>
     public string? Socket { get; private init; }
 
-    public string? Page { get; private init; }
+    /// <summary>Null: what the configuration says.</summary>
+    public IPEndPoint? Page { get; private init; }
 
     public bool AllowFaultInjection { get; private init; }
 
@@ -152,8 +154,8 @@ internal sealed record CommandLine
     private static bool IsFlag(string name) =>
         name is "--allow-fault-injection" or "--accept-new-identity" or "--version" or "--help" or "--effective" or "--json" or "--witness";
 
-    private static string ParsePage(string text) =>
-        Units.TryEndPoint(text, out var at) && at.Port != 0 ? text : throw Usage($"--page {Printable.Value(text)} is not an address and port like 127.0.0.1:7800");
+    private static IPEndPoint ParsePage(string text) =>
+        Units.TryEndPoint(text, out var at) && at.Port != 0 ? at : throw Usage($"--page {Printable.Value(text)} is not an address and port like 127.0.0.1:7800");
 
     private static LogFormat ParseFormat(string text) => text switch
     {

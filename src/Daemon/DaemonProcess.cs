@@ -9,6 +9,7 @@ using Membership.Daemon.Ring;
 using Membership.Daemon.Services;
 using Membership.Daemon.Services.Groups;
 using Membership.Daemon.State;
+using Membership.Daemon.Telemetry;
 using Membership.Daemon.Witness.Client;
 using Membership.Grpc.Server;
 using Membership.Grpc.Unix;
@@ -48,6 +49,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private readonly ServiceManager _manager;
     private readonly Channel<bool> _hangups = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });   // one reload covers every signal before it
     private readonly CancellationTokenSource _leaving = new();
+    private readonly DaemonCounters _counters = new(TimeProvider.System);
     private readonly WitnessFeed _witnessFeed = new();
     private WitnessClient? _witness;
     private StateDirectory? _state;
@@ -55,6 +57,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private MembershipApi? _membership;
     private GroupApi? _groups;
     private GrpcServer? _server;
+    private DaemonTelemetry? _telemetry;
 
     private DaemonProcess(CommandLine line, ILoggerFactory loggers, ClusterConfiguration configuration, NodeConfiguration self)
     {
@@ -93,7 +96,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         using var ends = new CancellationTokenSource();
         var keeping = Task.WhenAll(
             StopOnFailure(FeedWatchdogAsync(ends.Token), stop), StopOnFailure(TellViewsAsync(ends.Token), stop), StopOnFailure(ReloadKeysAsync(ends.Token), stop),
-            StopOnFailure(_groups!.WatchStallsAsync(ends.Token), stop),   // made by StartAsync
+            StopOnFailure(_groups!.WatchStallsAsync(ends.Token), stop), StopOnFailure(_telemetry!.RunAsync(ends.Token), stop),   // both made by StartAsync
             StopOnFailure(_witness?.RunAsync(ends.Token) ?? Task.CompletedTask, stop));
 
         await Task.WhenAny(stop.Task, Host.Completion);
@@ -137,11 +140,14 @@ internal sealed class DaemonProcess : IAsyncDisposable
         var seed = BitConverter.ToInt32(random[16..]);
         Log.Starting(_logger, DaemonVersion.Text, _configuration.Cluster, _self.Name, _self.Id.Value, ProtoViews.Boot(boot.Short), _configuration.Timing.Profile, seed, _configuration.File, _configuration.Digest.ToString("x16", null));
         if (_line.AllowFaultInjection) Log.FaultInjectionAllowed(_logger);
-        _host = StartRing(keys, boot, seed, _state);
+        _counters.KeysAre(keys);
+        _host = StartRing(keys, boot, seed, _state, out var metrics);
         _witness = WitnessSetup.Create(_configuration, _self, boot, _witnessFeed, _host, _logger);
+        _telemetry = await StartTelemetryAsync(_host, boot, metrics);
         _server = await StartServerAsync(_host, boot);
 
         Log.Ready(_logger, (long)Stopwatch.GetElapsedTime(_started).TotalMilliseconds, _self.Name, _socket);
+        if (_telemetry.Page is { } page) Log.PageServed(_logger, page);
         _manager.Ready($"node {_self.Name} of {_configuration.Cluster}: looking for the others");
     }
 
@@ -157,7 +163,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         }
     }
 
-    private RingHost StartRing(IReadOnlyList<ClusterKey> keys, BootId boot, int seed, StateDirectory state)
+    private RingHost StartRing(IReadOnlyList<ClusterKey> keys, BootId boot, int seed, StateDirectory state, out RingMetrics metrics)
     {
         var options = new RingHostOptions
         {
@@ -169,7 +175,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
         };
         var start = new NodeStart(
             _configuration.LinkOptions(_self.Id, keys), _configuration.TotemOptions(_self.Id), _configuration.QuorumOptions(_self.Id), state.QuorumRecord, ClusterConfiguration.GroupOptions(_self.Id), boot, state.RingSequence, state.ReservedUpTo, seed);
-        var observer = new RingObserver(_self.Id, boot.Short, _log, _views, _groupHub, _receipts, _states, _ringLog.Add, _witnessFeed);
+        var observer = new RingObserver(_self.Id, boot.Short, _log, _views, _groupHub, _receipts, _states, Happened, _witnessFeed);
+        metrics = observer.Metrics;
         try
         {
             var host = RingHost.Start(options, start, new AesGcmSuite(), observer, state);
@@ -182,11 +189,26 @@ internal sealed class DaemonProcess : IAsyncDisposable
         }
     }
 
+    private void Happened(RingEvent happened)
+    {
+        _ringLog.Add(happened);
+        Volatile.Read(ref _telemetry)?.Add(happened);
+    }
+
+    private Task<DaemonTelemetry> StartTelemetryAsync(RingHost host, BootId boot, RingMetrics metrics)
+    {
+        var shown = _configuration.Telemetry.Groups;
+        var ring = new StatusSource<RingSample>(cancel => host.QueryAsync(view => RingSample.Take(view, _states, _configuration.Table, metrics, shown), cancel), TimeProvider.System);
+        var identity = new DaemonIdentity(_configuration, _self, boot, _line.AllowFaultInjection);
+        var source = new TelemetrySource(identity, ring, () => ProcessSample.Take(_counters, _configuration.KeyFile, _line.StateDirectory));
+        return DaemonTelemetry.StartAsync(identity, source, host.Clock, _line.Page ?? _configuration.Api.Page, _loggers);
+    }
+
     private async Task<GrpcServer> StartServerAsync(RingHost host, BootId boot)
     {
         var protoViews = new ProtoViews(_configuration);
         var report = new StatusReport(new DaemonIdentity(_configuration, _self, boot, _line.AllowFaultInjection), protoViews);
-        var status = new StatusSource(cancel => host.QueryAsync(ring => RingSnapshot.Take(ring, _states, _configuration.Nodes.Count), cancel), TimeProvider.System);
+        var status = new StatusSource<RingSnapshot>(cancel => host.QueryAsync(ring => RingSnapshot.Take(ring, _states, _configuration.Nodes.Count), cancel), TimeProvider.System);
         _membership = new MembershipApi(host, _log, _views, _receipts, status, report, protoViews, _configuration.Ring.MessageBytesMax, _leaving.Token);
         _groups = new GroupApi(
             new GroupServices(_self.Id, boot.Short, host, _groupHub, _groupLog, _receipts, GroupMessageBytesMax, TimeProvider.System), _leaving.Token);
@@ -347,6 +369,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         try
         {
             await Host.ReplaceKeysAsync(keys, cancellationToken);
+            _counters.KeysAre(keys);
             Log.KeysReloaded(_logger, keys.Count, _configuration.KeyFile, keys.Single(k => k.Active).Id);
         }
         catch (ArgumentException refused)
@@ -365,6 +388,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_server is not null) await _server.DisposeAsync();
+        if (_telemetry is not null) await _telemetry.DisposeAsync();
         if (_host is not null) await _host.DisposeAsync();
         _state?.Dispose();
         _leaving.Dispose();

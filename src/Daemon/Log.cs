@@ -129,6 +129,9 @@ internal static partial class Log
     [LoggerMessage(EventId = 6015, Level = LogLevel.Warning, Message = "user {UserId} (process {ProcessId}) was refused {Method}; allowed are root and user {Own}, whom this daemon runs as")]
     public static partial void ClientRefused(ILogger logger, long userId, int processId, string method, long own);
 
+    [LoggerMessage(EventId = 6040, Level = LogLevel.Information, Message = "metrics and health are served at {Page}metrics, livez, readyz and healthz")]
+    public static partial void PageServed(ILogger logger, Uri page);
+
     [LoggerMessage(EventId = 6016, Level = LogLevel.Error, Message = "the service manager cannot be told {State}: {Why}. NOTIFY_SOCKET is {Socket}")]
     public static partial void NotifyFailed(ILogger logger, string state, string why, string socket);
 

@@ -42,6 +42,9 @@ internal sealed record ClusterConfiguration
     /// <summary>Where clients reach the daemon.</summary>
     public required ApiConfiguration Api { get; init; }
 
+    /// <summary>Where measurements go.</summary>
+    public required TelemetryConfiguration Telemetry { get; init; }
+
     /// <summary>How many resources are listed.</summary>
     public required int ResourceCount { get; init; }
 
@@ -213,5 +216,27 @@ internal sealed record WitnessConfiguration(
 /// <summary>Where clients reach the daemon.</summary>
 /// <param name="Socket">Unix socket, absolute; null = the daemon's default.</param>
 /// <param name="Tcp">Network and port for remote clients, as written; null = none.</param>
-/// <param name="Page">Address of the web page, as written; null = none.</param>
-internal sealed record ApiConfiguration(string? Socket, string? Tcp, string? Page);
+/// <param name="Page">Address of the HTTP page with metrics and health; null = none.</param>
+internal sealed record ApiConfiguration(string? Socket, string? Tcp, IPEndPoint? Page);
+
+/// <summary>Where measurements go, beside the page.</summary>
+/// <param name="Otlp">Collector that metrics and traces are sent to; null = none.</param>
+/// <param name="Protocol">How it is spoken to.</param>
+/// <param name="Interval">Metrics are sent this often.</param>
+/// <param name="Traces">Spans are sent, too.</param>
+/// <param name="Groups">Process groups whose members are counted by name.</param>
+internal sealed record TelemetryConfiguration(Uri? Otlp, OtlpProtocol Protocol, TimeSpan Interval, bool Traces, IReadOnlyList<string> Groups)
+{
+    /// <summary>Nothing leaves the machine.</summary>
+    public static readonly TelemetryConfiguration Default = new(null, OtlpProtocol.Grpc, TimeSpan.FromSeconds(10), true, []);
+}
+
+/// <summary>How a collector is spoken to.</summary>
+internal enum OtlpProtocol
+{
+    /// <summary>gRPC, usually port 4317.</summary>
+    Grpc,
+
+    /// <summary>HTTP with protobuf bodies, usually port 4318.</summary>
+    Http,
+}

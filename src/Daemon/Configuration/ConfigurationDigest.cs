@@ -7,7 +7,7 @@ namespace Membership.Daemon.Configuration;
 
 /// <summary>Digest of what must be equal on all nodes; compared when links are set up.</summary>
 /// <remarks>Taken over the values, not the bytes of the file: comments, order and <c>1s</c> against <c>1000ms</c> make no difference.
-/// Left out is what only one machine sees: the places of keys and certificates, heuristics of the witness, the api section, resources (agreed on elsewhere).</remarks>
+/// Left out is what only one machine sees: the places of keys and certificates, heuristics of the witness, the api and telemetry sections, resources (agreed on elsewhere).</remarks>
 internal static class ConfigurationDigest
 {
     /// <summary>First eight bytes of the SHA-256 of <see cref="Canonical"/>.</summary>

@@ -52,7 +52,7 @@ internal sealed partial class ConfigurationReader
             _mistakes.Add(root, "", $"the file is {root.Kind}, not a map. It begins with a line like cluster: web.");
             return null;
         }
-        var file = new MapBinder(map, "", _mistakes, "cluster", "key_file", "timing", "link_policy", "link_priorities", "datagram_max", "ring", "quorum", "nodes", "api", "resources");
+        var file = new MapBinder(map, "", _mistakes, "cluster", "key_file", "timing", "link_policy", "link_priorities", "datagram_max", "ring", "quorum", "nodes", "api", "telemetry", "resources");
         var nodes = ReadNodes(file, self);
         var linkCount = nodes.Count == 0 ? 1 : nodes[0].Links.Count;
         var timing = ReadTiming(file);
@@ -69,6 +69,7 @@ internal sealed partial class ConfigurationReader
             Quorum = ReadQuorum(file, nodes),
             Nodes = nodes,
             Api = ReadApi(file),
+            Telemetry = ReadTelemetry(file),
             ResourceCount = ReadResources(file),
             Table = new NodeTable(nodes.Count == 0 || !_mistakes.IsEmpty ? [new NodeId(1)] : nodes.Select(n => n.Id)),
         };
@@ -162,9 +163,11 @@ internal sealed partial class ConfigurationReader
         if (tcp is not null && !IsNetworkAndPort(tcp)) map.Add("tcp", $"is {Printable.Value(tcp)}, not an address or network with a port. Write for example 10.0.0.0/24:7801.");
         else if (tcp is not null) map.Warn("tcp", "is kept but not served by this version: clients reach the daemon by its Unix socket.");
         var page = map.Text("page", "an address and port", "Write for example 127.0.0.1:7800.");
-        if (page is not null && !(Units.TryEndPoint(page, out var at) && at.Port != 0)) map.Add("page", $"is {Printable.Value(page)}, not an address and port. Write for example 127.0.0.1:7800.");
-        else if (page is not null) map.Warn("page", "is kept but not served by this version.");
-        return new ApiConfiguration(socket, tcp, page);
+        IPEndPoint? at = null;
+        if (page is not null && !(Units.TryEndPoint(page, out at) && at.Port != 0)) map.Add("page", $"is {Printable.Value(page)}, not an address and port. Write for example 127.0.0.1:7800.");
+        else if (at is not null && !IPAddress.IsLoopback(at.Address))
+            map.Warn("page", $"is {at}, not a loopback address: whoever reaches it may read metrics and health. Write 127.0.0.1:{at.Port}, or see to it that only a management network does.");
+        return new ApiConfiguration(socket, tcp, at);
     }
 
     private static bool IsNetworkAndPort(string text)

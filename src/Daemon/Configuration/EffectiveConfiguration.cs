@@ -39,7 +39,12 @@ internal static class EffectiveConfiguration
         foreach (var value in QuorumValues(c)) yield return value;
         yield return Word("api.socket", c.Api.Socket ?? "/run/membership/api.sock");
         yield return Word("api.tcp", c.Api.Tcp ?? "none");
-        yield return Word("api.page", c.Api.Page ?? "none");
+        yield return Word("api.page", c.Api.Page?.ToString() ?? "none");
+        yield return Word("telemetry.otlp", c.Telemetry.Otlp?.ToString() ?? "none");
+        yield return Word("telemetry.protocol", c.Telemetry.Protocol.ToString().ToLowerInvariant());
+        yield return Time("telemetry.interval", c.Telemetry.Interval);
+        yield return ("telemetry.traces", c.Telemetry.Traces ? "true" : "false", c.Telemetry.Traces);
+        yield return Word("telemetry.groups", c.Telemetry.Groups.Count == 0 ? "none" : string.Join(",", c.Telemetry.Groups));
         yield return Count("resources", c.ResourceCount);
     }
 

@@ -17,6 +17,18 @@ internal interface IRingObserver
     /// This node's own are those with its <see cref="Delivery.Sender"/> and boot; <see cref="Delivery.Counter"/> is what <see cref="ISubmitSink"/> was told.</summary>
     void Deliver(in Delivery delivery, ReadOnlySpan<byte> payload, Instant now);
 
+    /// <summary>The node took a message of a client; it comes back with this counter.</summary>
+    void Accepted(ulong counter, Instant now)
+    {
+    }
+
+    /// <summary>The token was here and was passed on, or is held.</summary>
+    /// <param name="duration">From its arrival to now.</param>
+    /// <param name="counters">Of the node, for reading only.</param>
+    void TokenVisited(TimeSpan duration, TotemCounters counters)
+    {
+    }
+
     /// <summary>A view in its place of the order.</summary>
     void InstallView(View view, Instant now);
 

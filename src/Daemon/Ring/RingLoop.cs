@@ -45,6 +45,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     private Submission _held;
     private bool _isHolding;
     private long _turns;
+    private long _tokens;
     private bool _hasMoreWork;
     private bool _hasReported;
     private bool _hasLeft;
@@ -174,6 +175,9 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     {
         _now = _clock.Now;
         _node.OnDatagram(_now, link, position == AddressBook.Nobody ? null : _nodes[position], datagram, this);
+        if (_node.Counters.TokensReceived == _tokens) return;
+        _tokens = _node.Counters.TokensReceived;
+        _observer.TokenVisited(_clock.Now - _now, _node.Counters);
     }
 
     public void OnBatchEnd()
@@ -279,6 +283,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
             var result = Submit(_held);
             _isHolding = result.Status is GroupStatus.QueueFull;
             if (_isHolding) break;
+            if (result.Status is GroupStatus.Accepted) _observer.Accepted(result.Counter, _now);
             submits++;
             bytes += _held.Payload.Length;
             _hasReported = true;

@@ -15,7 +15,7 @@ internal sealed class MembershipApi(
     DeliveryLog log,
     ViewHistory views,
     ReceiptTable receipts,
-    StatusSource status,
+    StatusSource<RingSnapshot> status,
     StatusReport report,
     ProtoViews protoViews,
     int messageBytesMax,

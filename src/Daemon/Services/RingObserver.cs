@@ -1,6 +1,7 @@
 using Membership.Cpg;
 using Membership.Daemon.Ring;
 using Membership.Daemon.Services.Groups;
+using Membership.Daemon.Telemetry;
 using Membership.Daemon.Witness.Client;
 using Membership.Links;
 using Membership.Node;
@@ -13,6 +14,9 @@ namespace Membership.Daemon.Services;
 internal sealed class RingObserver(
     NodeId self, ulong boot, DeliveryLog log, ViewHistory views, GroupHub groups, ReceiptTable receipts, NodeStates states, Action<RingEvent> logLine, WitnessFeed? witness = null) : IRingObserver
 {
+    /// <summary>What this observer counts for telemetry.</summary>
+    public RingMetrics Metrics { get; } = new(self);
+
     private MonotonicClock? _clock;
     private bool _viewInstalled;
 
@@ -24,8 +28,16 @@ internal sealed class RingObserver(
     {
         var time = Absolute(now);
         log.Append(delivery, payload, time);
-        if (delivery.Sender == self && delivery.SenderBoot == boot) receipts.Delivered(delivery, time);
+        var isOwn = delivery.Sender == self && delivery.SenderBoot == boot;
+        if (isOwn) receipts.Delivered(delivery, time);
+        Metrics.Delivered(delivery, isOwn, now);
     }
+
+    /// <inheritdoc/>
+    public void Accepted(ulong counter, Instant now) => Metrics.Accepted(counter, now);
+
+    /// <inheritdoc/>
+    public void TokenVisited(TimeSpan duration, TotemCounters counters) => Metrics.TokenVisit(duration, counters.Rotations, counters.RotationNanoseconds);
 
     /// <inheritdoc/>
     public void InstallView(View view, Instant now)
@@ -36,18 +48,25 @@ internal sealed class RingObserver(
         if (!view.Transitional) states.ViewInstalled(view, now);
         witness?.InstallView(view);
         _viewInstalled = true;
+        Metrics.ViewInstalled(view, now);
         logLine(new RingEvent.View(view, now));
     }
 
     /// <inheritdoc/>
-    public void GroupChanged(GroupChange change, Instant now) => groups.Changed(change, Absolute(now));
+    public void GroupChanged(GroupChange change, Instant now)
+    {
+        groups.Changed(change, Absolute(now));
+        Metrics.GroupChanged(change);
+    }
 
     /// <inheritdoc/>
     public void GroupMessage(in GroupDelivery message, ReadOnlySpan<byte> payload, Instant now)
     {
         var time = Absolute(now);
         groups.Message(message, payload, time);
-        if (message.Order.Sender == self && message.Order.SenderBoot == boot) receipts.Delivered(message.Order, time);
+        var isOwn = message.Order.Sender == self && message.Order.SenderBoot == boot;
+        if (isOwn) receipts.Delivered(message.Order, time);
+        Metrics.Delivered(message.Order, isOwn, now);
     }
 
     /// <inheritdoc/>
@@ -63,6 +82,7 @@ internal sealed class RingObserver(
     public void Fact(NodeFact fact, Instant now)
     {
         if (fact is NodeFact.Peer peer) states.PeerChanged(peer.Node, peer.State, now);
+        Metrics.Fact(fact, now);
         logLine(new RingEvent.OfNode(fact, now));
     }
 

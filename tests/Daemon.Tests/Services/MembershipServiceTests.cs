@@ -52,7 +52,7 @@ public sealed class MembershipServiceTests : IAsyncLifetime
 
         var protoViews = new ProtoViews(configuration);
         var report = new StatusReport(new DaemonIdentity(configuration, self, boot, AllowFaultInjection: false), protoViews);
-        var status = new StatusSource(cancel => _host.QueryAsync(ring => RingSnapshot.Take(ring, states, configuration.Nodes.Count), cancel), TimeProvider.System);
+        var status = new StatusSource<RingSnapshot>(cancel => _host.QueryAsync(ring => RingSnapshot.Take(ring, states, configuration.Nodes.Count), cancel), TimeProvider.System);
         _api = new MembershipApi(_host, _log, _views, _receipts, status, report, protoViews, configuration.Ring.MessageBytesMax, _leaving.Token);
         var socket = Path.Combine(_directory.FullName, "api.sock");
         var settings = new GrpcServerSettings { SocketPath = socket, Options = new GrpcServerOptions { MaxReceiveBytes = 64 * 1024 * 1024 } };

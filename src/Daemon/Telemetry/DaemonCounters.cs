@@ -1,0 +1,91 @@
+using System.Collections.Concurrent;
+using Membership.Links;
+
+namespace Membership.Daemon.Telemetry;
+
+/// <summary>Counts what happens outside the ring thread. Any thread.</summary>
+internal sealed class DaemonCounters(TimeProvider time)
+{
+    /// <summary>Refused calls are counted by method and role up to this many pairs; further ones together.</summary>
+    public const int DeniedMax = 256;
+
+    private readonly ConcurrentDictionary<(string Rpc, string Role), StrongCount> _denied = new();
+    private readonly ConcurrentDictionary<string, StrongCount> _disconnects = new();
+    private IReadOnlyList<(int, bool)> _keys = [];
+    private long _auditDropped;
+    private long _diskErrors;
+    private long _lastDiskError;
+    private long _lastCut;
+
+    /// <summary>Tells how many clients are connected and what waits for them; set once by whoever serves them.</summary>
+    public Func<(int Connected, long QueuedBytes)> Clients { get; set; } = static () => (0, 0);
+
+    /// <summary>The keys in use.</summary>
+    public IReadOnlyList<(int Id, bool IsActive)> Keys => Volatile.Read(ref _keys);
+
+    /// <summary>Other keys are in use.</summary>
+    public void KeysAre(IReadOnlyList<ClusterKey> keys) => Volatile.Write(ref _keys, [.. keys.Select(key => ((int)key.Id, key.Active))]);
+
+    /// <summary>A call was refused for want of a role.</summary>
+    public void Denied(string rpc, string role)
+    {
+        var key = _denied.Count < DeniedMax || _denied.ContainsKey((rpc, role)) ? (rpc, role) : ("", role);
+        _denied.GetOrAdd(key, static _ => new StrongCount()).Increment();
+    }
+
+    /// <summary>A client is gone: slow (cut off because it did not read), closed, or ttl.</summary>
+    public void Disconnected(string reason)
+    {
+        _disconnects.GetOrAdd(reason, static _ => new StrongCount()).Increment();
+        if (reason == SlowReason) Volatile.Write(ref _lastCut, Now);
+    }
+
+    /// <summary>The reason of a client that was cut off because it did not read.</summary>
+    public const string SlowReason = "slow";
+
+    /// <summary>A line of the audit log was lost.</summary>
+    public void AuditDropped() => Interlocked.Increment(ref _auditDropped);
+
+    /// <summary>The state directory could not be written.</summary>
+    public void DiskError()
+    {
+        Interlocked.Increment(ref _diskErrors);
+        Volatile.Write(ref _lastDiskError, Now);
+    }
+
+    /// <summary>All of it now.</summary>
+    public ClientReading Read()
+    {
+        var (connected, queued) = Clients();
+        return new ClientReading(
+            connected, queued,
+            [.. _disconnects.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => (pair.Key, pair.Value.Value))],
+            [.. _denied.OrderBy(pair => pair.Key).Select(pair => (pair.Key.Rpc, pair.Key.Role, pair.Value.Value))],
+            Interlocked.Read(ref _auditDropped), Interlocked.Read(ref _diskErrors), Since(ref _lastDiskError), Since(ref _lastCut));
+    }
+
+    // 0 means never, so that no moment is 0.
+    private long Now => Math.Max(1, time.GetTimestamp());
+
+    private TimeSpan? Since(ref long at) => Volatile.Read(ref at) is var then and not 0 ? time.GetElapsedTime(then) : null;
+
+    private sealed class StrongCount
+    {
+        private long _value;
+
+        public long Value => Interlocked.Read(ref _value);
+
+        public void Increment() => Interlocked.Increment(ref _value);
+    }
+}
+
+/// <summary>What <see cref="DaemonCounters"/> had counted at one moment.</summary>
+internal sealed record ClientReading(
+    int Connected,
+    long QueuedBytes,
+    IReadOnlyList<(string Reason, long Count)> Disconnects,
+    IReadOnlyList<(string Rpc, string Role, long Count)> Denied,
+    long AuditDropped,
+    long DiskErrors,
+    TimeSpan? SinceDiskError,
+    TimeSpan? SinceCut);

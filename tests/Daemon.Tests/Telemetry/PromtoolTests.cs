@@ -1,0 +1,36 @@
+using Membership.Daemon.Telemetry;
+
+namespace Membership.Daemon.Tests.Telemetry;
+
+/// <summary>What promtool says about page and rules.</summary>
+[Collection(Promtool.Alone)]
+public sealed class PromtoolTests
+{
+    [PromtoolFact]
+    public async Task Promtool_finds_nothing_to_complain_about_on_the_page()
+    {
+        await using var node = await OneNode.StartAsync("telemetry: { groups: [orders, \"a \\\"b\\\" \\\\ c\"] }\n", nodes: 3);
+        node.Counters.Denied("membership.v1.AdminService/SetVotes", "read");
+        node.Counters.Disconnected(DaemonCounters.SlowReason);
+        var (_, page) = await node.GetAsync("metrics");
+
+        var (code, text) = await Promtool.RunAsync(page, "check", "metrics");
+
+        Assert.Equal("", text);
+        Assert.Equal(0, code);
+    }
+
+    [PromtoolFact]
+    public async Task The_rules_are_valid_and_fire_when_they_should()
+    {
+        var check = await Promtool.RunAsync(null, "check", "rules", PackagingTests.Rules);
+        var test = await Promtool.RunAsync(null, "test", "rules", Path.Combine(PackagingTests.Packaging, "prometheus", "membership.rules.test.yml"));
+
+        Assert.True(check.Code == 0, check.Text);
+        Assert.True(test.Code == 0, test.Text);
+    }
+}
+
+/// <summary>A process that is being started holds this one's open files for a moment, locks of state directories among them: no other test runs beside it.</summary>
+[CollectionDefinition(Promtool.Alone, DisableParallelization = true)]
+public sealed class PromtoolCollection;
