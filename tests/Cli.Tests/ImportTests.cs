@@ -139,7 +139,11 @@ public sealed class ImportTests : IDisposable
     [InlineData("token: 999999", "timing: { token: 60000ms }")]
     [InlineData("link_mode: rr", "link_policy: round-robin")]
     [InlineData("link_mode: active", "link_policy: active")]
-    [InlineData("}\nquorum {\n  last_man_standing: 1\n  allow_downscale: 1", "mode: last-man-standing, allow_downscale: true")]
+    [InlineData("}\nquorum {\n  last_man_standing: 1\n  allow_downscale: 1", "mode: last-man-standing }")]
+    [InlineData("}\nquorum {\n  last_man_standing: 1\n  last_man_standing_window: 20000", "last_man_standing_window: 20000ms")]
+    [InlineData("}\nquorum {\n  allow_downscale: 1", "mode: majority, allow_downscale: true")]
+    [InlineData("}\nquorum {\n  expected_votes_tracking: 1", "mode: majority, expected_votes_tracking: true")]
+    [InlineData("}\nquorum {\ndevice {\nmodel: net\nnet {\nhost: q.example\nalgorithm: lms\ntie_breaker: 2\n}\n}", "witness: { address: \"q.example:5403\", algorithm: lms, ca_file: \"ca.pem\", certificate_file: \"node.pem\", key_file: \"node.key\", tie_breaker: [\"b\"] }")]
     [InlineData("}\nquorum {\n  auto_tie_breaker: 1", "tie_breaker: lowest")]
     [InlineData("}\nquorum {\n  auto_tie_breaker: 1\n  auto_tie_breaker_node: 3 2", "tie_breaker: [\"c\", \"b\"]")]
     [InlineData("}\nquorum {\n  expected_votes: 5", "expected_votes: 5")]
@@ -159,13 +163,15 @@ public sealed class ImportTests : IDisposable
     [InlineData("secauth: off", "AES-256-GCM")]
     [InlineData("tokem: 1000", "nothing was made of it|derived from timing")]
     [InlineData("}\nquorum {\n  two_node: 1", "there are 3 nodes, and a majority decides")]
+    [InlineData("}\nquorum {\n  expected_votes: 6", "would never be quorum")]
+    [InlineData("}\nquorum {\n  last_man_standing: 1\n  expected_votes_tracking: 1", "it contradicts last_man_standing")]
     [InlineData("}\nquorum {\n  expected_votes: 1", "two halves could both have quorum")]
     public async Task What_has_none_is_told_with_its_line(string line, string reason)
     {
         var run = await Import(Three.Replace("version: 2", line, StringComparison.Ordinal));
 
         Assert.True(run.ExitCode == 0, run.Error);
-        Assert.Matches($"corosync.conf:[234]: .*({reason})", run.Error);
+        Assert.Matches($"corosync.conf:[2345]: .*({reason})", run.Error);
     }
 
     [Theory]
@@ -179,6 +185,8 @@ public sealed class ImportTests : IDisposable
     [InlineData("nodeid: 2", "nodeid: 1", ":14: mistake: nodelist.node.nodeid: 1 is the id of another node already")]
     [InlineData("name: b", "name: a", "is called a too")]
     [InlineData("nodeid: 2", "quorum_votes: many", "quorum_votes is not a number from 0 to 1000000")]
+    [InlineData("version: 2", "}\nquorum {\ndevice {\nmodel: net\nnet {\nhost: h\n}\n}", "quorum.device.net.algorithm is neither ffsplit nor lms")]
+    [InlineData("version: 2", "}\nquorum {\ndevice {\nmodel: net\n}", "quorum.device.net.host is not the name or address of the witness")]
     [InlineData("nodelist {", "nodelist", "is neither a section")]
     [InlineData("version: 2", "version", ":2: mistake: is neither a section, nor")]
     [InlineData("version: 2", "version: 2 }", "is never closed|closes a section|")]
