@@ -43,14 +43,15 @@ internal sealed class JoinLists
         var ring = reader.Ring();
         if (!reader.HasFailed && ring != _ring) return GroupError.StaleJoinList;
         if (Find(new ViewMember(delivery.Sender, delivery.SenderBoot)) is not { IsClosed: false } list) return GroupError.StaleJoinList;
-        if (reader.HasFailed || flags > GroupWire.LastPart || part != list.Parts.Count || !list.TryAdd(reader.Rest))
+        var isLast = flags == GroupWire.LastPart;
+        if (reader.HasFailed || flags > GroupWire.LastPart || part != list.Parts.Count || (reader.IsAtEnd && !isLast) || !list.TryAdd(reader.Rest))
         {
             list.Refuse();
             _missing--;
             return GroupError.Malformed;
         }
 
-        if (flags != GroupWire.LastPart) return null;
+        if (!isLast) return null;
         list.IsClosed = true;
         _missing--;
         return null;

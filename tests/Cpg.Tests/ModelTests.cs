@@ -93,7 +93,7 @@ public sealed class ModelTests(ITestOutputHelper output)
         if (random.Next(4) == 0)
         {
             // Only some install their view before the next one forms.
-            foreach (var component in components) channel.Form(component, [.. component.Where(_ => random.Next(2) == 0)]);
+            foreach (var component in components) channel.FormPartly(component, [.. component.Where(_ => random.Next(2) == 0)]);
             var again = random.Next(1, 4);
             components = [.. Enumerable.Range(0, channel.Nodes.Count).GroupBy(_ => random.Next(again)).Select(side => side.ToArray())];
         }

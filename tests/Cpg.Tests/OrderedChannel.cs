@@ -42,11 +42,11 @@ internal sealed class OrderedChannel
     /// <summary>The nodes of each set form a view; who is named nowhere stays where it is, without hearing anything.</summary>
     public void Form(params ReadOnlySpan<int[]> components)
     {
-        foreach (var component in components) Form(component, component);
+        foreach (var component in components) FormPartly(component, component);
     }
 
-    /// <summary>As <see cref="Form(ReadOnlySpan{int[]})"/> for one view, which only some of its members install.</summary>
-    public void Form(int[] component, int[] installing)
+    /// <summary>As <see cref="Form"/> for one view, which only some of its members install.</summary>
+    public void FormPartly(int[] component, int[] installing)
     {
         var nodes = component.Order().Select(position => Nodes[position]).ToList();
         var ring = new Ring(new RingId(nodes[0].Name.Node, ++_ringSequence, nodes[0].Name.Boot), [.. nodes.Select(node => node.Name)]);
