@@ -41,6 +41,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private readonly string _socket;
     private readonly DeliveryLog _log = new();
     private readonly ViewHistory _views = new();
+    private readonly QuorumHistory _verdicts;
+    private readonly QuorumChanges _quorumChanges = new();
     private readonly GroupLog _groupLog = new();
     private readonly GroupHub _groupHub;
     private readonly ReceiptTable _receipts;
@@ -65,6 +67,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         _logger = loggers.CreateLogger("membershipd");
         _socket = Path.GetFullPath(line.Socket ?? configuration.Api.Socket ?? CommandLine.DefaultSocket);
         _receipts = new ReceiptTable(configuration.Ring.MessageBytesMax);
+        _verdicts = new QuorumHistory(_views);
         _groupHub = new GroupHub(self.Id, _groupLog);
         _states = new NodeStates(configuration.Table, self.Id);
         _ringLog = new RingLog(_logger, self.Name, configuration.Table, TimeProvider.System);
@@ -175,7 +178,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         };
         var start = new NodeStart(
             _configuration.LinkOptions(_self.Id, keys), _configuration.TotemOptions(_self.Id), _configuration.QuorumOptions(_self.Id), state.QuorumRecord, ClusterConfiguration.GroupOptions(_self.Id), boot, state.RingSequence, state.ReservedUpTo, seed);
-        var observer = new RingObserver(_self.Id, boot.Short, _log, _views, _groupHub, _receipts, _states, Happened, _witnessFeed);
+        var observer = new RingObserver(_self.Id, boot.Short, _log, _views, _verdicts, _quorumChanges, _groupHub, _receipts, _states, Happened, _witnessFeed);
         metrics = observer.Metrics;
         try
         {
@@ -207,9 +210,10 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private async Task<GrpcServer> StartServerAsync(RingHost host, BootId boot)
     {
         var protoViews = new ProtoViews(_configuration);
-        var report = new StatusReport(new DaemonIdentity(_configuration, _self, boot, _line.AllowFaultInjection), protoViews);
+        var protoQuorum = new ProtoQuorum(_configuration, protoViews, _witness is { } session ? session.State : null);
+        var report = new StatusReport(new DaemonIdentity(_configuration, _self, boot, _line.AllowFaultInjection), protoViews, protoQuorum);
         var status = new StatusSource<RingSnapshot>(cancel => host.QueryAsync(ring => RingSnapshot.Take(ring, _states, _configuration.Nodes.Count), cancel), TimeProvider.System);
-        _membership = new MembershipApi(host, _log, _views, _receipts, status, report, protoViews, _configuration.Ring.MessageBytesMax, _leaving.Token);
+        _membership = new MembershipApi(host, _log, _views, _verdicts, _receipts, status, report, protoViews, _configuration.Ring.MessageBytesMax, boot.Short, _leaving.Token);
         _groups = new GroupApi(
             new GroupServices(_self.Id, boot.Short, host, _groupHub, _groupLog, _receipts, GroupMessageBytesMax, TimeProvider.System), _leaving.Token);
         var settings = new GrpcServerSettings
@@ -226,6 +230,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
                 map =>
                 {
                     map.MapGrpcService(_membership);
+                    map.MapGrpcService(new QuorumApi(host, _verdicts, protoQuorum, boot.Short));
                     map.MapGrpcService(_groups);
                     map.MapGrpcService(new FaultApi(host, _configuration, _line.AllowFaultInjection));
                 },

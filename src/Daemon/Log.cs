@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Membership.Daemon;
 
-/// <summary>Every line the daemon can log. 1000 to 1099: facts of the ring and its links; 6000 to 6099: the daemon itself. Ids are never reused; docs/operating/logs.md explains each.</summary>
+/// <summary>Every line the daemon can log. 1000 to 1099: facts of the ring and its links; 2000 to 2099: quorum; 6000 to 6099: the daemon itself. Ids are never reused; docs/operating/logs.md explains each.</summary>
 internal static partial class Log
 {
     [LoggerMessage(EventId = 1000, Level = LogLevel.Information, Message = "node {Self}: {View}")]
@@ -116,6 +116,13 @@ internal static partial class Log
 
     [LoggerMessage(EventId = 6011, Level = LogLevel.Information, Message = "SIGHUP: {Count} keys read from {File}, key {Active} seals from now on")]
     public static partial void KeysReloaded(ILogger logger, int count, string file, int active);
+
+    [LoggerMessage(EventId = 2000, Level = LogLevel.Information, Message = "node {Self}: quorate: {Reason}")]
+    public static partial void Quorate(ILogger logger, string self, string reason);
+
+    [LoggerMessage(EventId = 2001, Level = LogLevel.Warning, Message =
+        "node {Self}: not quorate: {Reason}; what needs quorum stands still here. Bring the missing nodes back (mbr quorum status names them)")]
+    public static partial void NotQuorate(ILogger logger, string self, string reason);
 
     [LoggerMessage(EventId = 6012, Level = LogLevel.Error, Message = "SIGHUP: the keys stay as they were: {Mistake}")]
     public static partial void KeysNotReloaded(ILogger logger, string mistake);

@@ -4,6 +4,7 @@ using Membership.Daemon.Ring;
 using Membership.Daemon.Services;
 using Membership.Links;
 using Membership.Node;
+using Membership.Quorum;
 using Membership.Totem;
 using Microsoft.Extensions.Logging;
 
@@ -27,6 +28,7 @@ internal sealed class RingLog(ILogger logger, string self, NodeTable nodes, Time
     });
     private readonly Dictionary<(NodeId, LinkId), (NodeFact Fact, long Since)> _oneWay = [];
     private long _lost;
+    private bool? _isQuorate;
 
     /// <summary>Takes an event. Any thread, never waits.</summary>
     public void Add(RingEvent happened)
@@ -72,9 +74,18 @@ internal sealed class RingLog(ILogger logger, string self, NodeTable nodes, Time
         switch (happened)
         {
             case RingEvent.View view: Log.View(logger, self, Describe.Of(view.Value)); break;
+            case RingEvent.Quorum quorum: Write(quorum.State); break;
             case RingEvent.OfNode node: Write(node.Fact); break;
             case RingEvent.OfHost host: Write(host.Fact); break;
         }
+    }
+
+    private void Write(QuorumState state)
+    {
+        if (state.IsQuorate == _isQuorate) return;   // another view or reason is in the view's line and in status
+        _isQuorate = state.IsQuorate;
+        if (state.IsQuorate) Log.Quorate(logger, self, state.Reason);
+        else Log.NotQuorate(logger, self, state.Reason);
     }
 
     // Every handshake passes through one-way for a moment: only a link that stays so for a second is worth a line.

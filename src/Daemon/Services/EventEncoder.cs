@@ -17,6 +17,9 @@ internal sealed class EventEncoder(bool headersOnly) : ResponseEncoder
     private RingId _ring = RingId.None;
     private byte[] _ringText = [];
 
+    /// <summary>Says which boot of the daemon speaks; no event.</summary>
+    public void Boot(ulong boot) => Boot(Proto.SubscribeResponse.BootFieldNumber, boot);
+
     /// <summary>Adds a message.</summary>
     public void Message(in DeliveryRecord record, ReadOnlySpan<byte> payload)
     {

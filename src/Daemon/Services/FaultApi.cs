@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Membership.Daemon.Configuration;
 using Membership.Daemon.Ring;
+using Membership.Grpc.Errors;
 using Membership.Links;
 using Proto = Membership.V1;
 
@@ -55,7 +56,7 @@ internal sealed class FaultApi(RingHost host, ClusterConfiguration configuration
 
     private void CheckAllowed()
     {
-        if (!isAllowed) throw new RpcException(new Status(StatusCode.Unimplemented, "this daemon does not inject faults: start it with --allow-fault-injection, on test clusters only"));
+        if (!isAllowed) throw RichError.Of(StatusCode.Unimplemented, "FAULTS_NOT_ALLOWED", "this daemon does not inject faults: start it with --allow-fault-injection, on test clusters only").ToException();
     }
 
     private static async Task Ask(Task answer)
@@ -66,9 +67,9 @@ internal sealed class FaultApi(RingHost host, ClusterConfiguration configuration
         }
         catch (RingStoppedException stopped)
         {
-            throw new RpcException(new Status(StatusCode.Unavailable, stopped.Message));
+            throw ApiErrors.Stopped(stopped.Message);
         }
     }
 
-    private static RpcException Invalid(string why) => new(new Status(StatusCode.InvalidArgument, why));
+    private static RpcException Invalid(string why) => ApiErrors.Invalid("FAULT_RULE", why);
 }

@@ -14,11 +14,13 @@ internal sealed class MembershipApi(
     RingHost host,
     DeliveryLog log,
     ViewHistory views,
+    QuorumHistory verdicts,
     ReceiptTable receipts,
     StatusSource<RingSnapshot> status,
     StatusReport report,
     ProtoViews protoViews,
     int messageBytesMax,
+    ulong boot,
     CancellationToken leaving) : Proto.MembershipService.MembershipServiceBase
 {
     /// <summary>Multicast streams open at a time.</summary>
@@ -29,6 +31,7 @@ internal sealed class MembershipApi(
 
     private const string Leaving = "this node is leaving the cluster. Messages without a receipt were not sent: send them through another node.";
 
+    private readonly string _boot = ProtoViews.Boot(boot);
     private readonly StreamGate _multicasts = new(MulticastStreamsMax, "messages are sent by");
     private readonly StreamGate _watches = new(WatchStreamsMax, "views and messages are watched by");
 
@@ -44,7 +47,7 @@ internal sealed class MembershipApi(
         try
         {
             var (snapshot, isFresh) = await status.GetAsync(context.CancellationToken);
-            var response = report.Of(snapshot, isFresh, views.LastRegular, host.Clock.Now, host.Clock.Absolute(host.Clock.Now));
+            var response = report.Of(snapshot, isFresh, verdicts.Current, host.Clock.Now, host.Clock.Absolute(host.Clock.Now));
             response.Counters["watch_streams"] = _watches.Count;
             response.Counters["multicast_streams"] = _multicasts.Count;
             response.Counters["log_position"] = log.LastPosition;
@@ -53,7 +56,7 @@ internal sealed class MembershipApi(
         }
         catch (RingStoppedException stopped)
         {
-            throw Unavailable(stopped.Message);
+            throw ApiErrors.Stopped(stopped.Message);
         }
     }
 
@@ -62,15 +65,14 @@ internal sealed class MembershipApi(
     {
         using var open = _watches.Enter();
         var cancellationToken = context.CancellationToken;
-        var revision = FirstRevision(request.AfterRevision);
-        while (true)
+        var after = Revisions.Resume(request.AfterRevision, request.Boot, _boot, views, "views");
+        // At once, also when there is nothing to tell yet: the client knows that it watches.
+        if (after >= views.LastRevision) await responseStream.WriteAsync(new Proto.WatchViewsResponse { Boot = _boot }, cancellationToken);
+        for (var revision = after + 1; ; revision++)
         {
-            for (; revision <= views.LastRevision; revision++)
-            {
-                var view = views.Find(revision) ?? throw Gone(revision - 1);
-                await responseStream.WriteAsync(new Proto.WatchViewsResponse { View = protoViews.Of(view) }, cancellationToken);
-            }
             await views.WaitAsync(revision - 1, cancellationToken);
+            var view = views.Find(revision) ?? throw Revisions.Gone(revision - 1, views, "views");
+            await responseStream.WriteAsync(new Proto.WatchViewsResponse { View = protoViews.Of(view), Boot = _boot }, cancellationToken);
         }
     }
 
@@ -80,20 +82,22 @@ internal sealed class MembershipApi(
         using var open = _watches.Enter();
         var cancellationToken = context.CancellationToken;
         var encoder = new EventEncoder(request.HeadersOnly);
-        var reader = Reader(request.AfterPosition, encoder);
+        var isAfterRestart = request.AfterPosition != 0 && request.Boot.Length > 0 && request.Boot != _boot;
+        var reader = isAfterRestart ? log.ReadFromNow() : Reader(request.AfterPosition, encoder);
         var response = new EncodedResponse();
-        while (true)
+        encoder.Boot(boot);
+        for (var isFirst = true; ; isFirst = false)
         {
-            var isCut = Fill(encoder, reader, request.ViewsOnly);
-            if (isCut) encoder.Cut(reader.Position, host.Clock.Absolute(host.Clock.Now), CutAt(log.OldestResumable()));
-            if (!encoder.IsEmpty)
+            var isCut = isAfterRestart || Fill(encoder, reader, request.ViewsOnly);
+            if (isCut) encoder.Cut(reader.Position, host.Clock.Absolute(host.Clock.Now), isAfterRestart ? CutByRestart() : CutAt(log.OldestResumable()));
+            if (isFirst || !encoder.IsEmpty)
             {
                 response.Bytes = encoder.Response;
                 await responseStream.WriteAsync(response, cancellationToken);
                 encoder.Clear();
             }
             if (isCut) return;
-            if (!await reader.WaitAsync(cancellationToken)) throw Unavailable("the daemon has left the cluster and stops");
+            if (!await reader.WaitAsync(cancellationToken)) throw ApiErrors.Stopped("the daemon has left the cluster and stops");
         }
     }
 
@@ -123,6 +127,9 @@ internal sealed class MembershipApi(
         await submitting;
     }
 
+    private static Proto.Cut CutByRestart() =>
+        new() { Reason = "the daemon was restarted: its positions begin anew, and what came between is not known here. Begin with the current view." };
+
     private static Proto.Cut CutAt(long resume) =>
         new() { Resume = (ulong)resume, Reason = $"the reader was too slow: what it wanted next is overwritten. Events after position {resume} are still kept." };
 
@@ -137,7 +144,7 @@ internal sealed class MembershipApi(
         }
         catch (OperationCanceledException) when (leaving.IsCancellationRequested)
         {
-            throw Unavailable(Leaving);   // told after the receipts of everything that was taken
+            throw ApiErrors.Leaving(Leaving);   // told after the receipts of everything that was taken
         }
         finally
         {
@@ -182,17 +189,6 @@ internal sealed class MembershipApi(
         }
     }
 
-    private ulong FirstRevision(ulong after)
-    {
-        if (after == 0) return Math.Max(views.LastRevision, 1);
-        if (after > views.LastRevision)
-            throw OutOfRange($"revision {after} has not been reached, the last is {views.LastRevision}: revisions begin anew when the daemon restarts. Watch again with after_revision 0.");
-        return after + 1 < views.OldestRevision ? throw Gone(after) : after + 1;
-    }
-
-    private RpcException Gone(ulong after) => OutOfRange(
-        $"views after revision {after} are no longer kept; the oldest kept has revision {views.OldestRevision}. Watch again with after_revision {views.OldestRevision - 1}, or with 0 for the current view.");
-
     private DeliveryReader Reader(ulong after, EventEncoder encoder)
     {
         if (after == 0)
@@ -202,9 +198,9 @@ internal sealed class MembershipApi(
             return reader;
         }
         if (after > (ulong)log.LastPosition)
-            throw OutOfRange($"position {after} has not been reached, the last is {log.LastPosition}: positions begin anew when the daemon restarts. Subscribe again with after_position 0.");
+            throw ApiErrors.OutOfRange("POSITION_AHEAD", $"position {after} has not been reached, the last is {log.LastPosition}: positions begin anew when the daemon restarts. Subscribe again with after_position 0.");
         return log.ReadAfter((long)after, out var oldest)
-            ?? throw OutOfRange($"events after position {after} are no longer kept; the oldest that can be resumed after is {oldest}. Subscribe again with after_position {oldest}, or with 0 for the current view.");
+            ?? throw ApiErrors.OutOfRange("POSITION_GONE", $"events after position {after} are no longer kept; the oldest that can be resumed after is {oldest}. Subscribe again with after_position {oldest}, or with 0 for the current view.");
     }
 
     // True when the reader fell behind what is kept.
@@ -224,8 +220,4 @@ internal sealed class MembershipApi(
         }
         return false;
     }
-
-    private static RpcException Unavailable(string why) => new(new Status(StatusCode.Unavailable, why));
-
-    private static RpcException OutOfRange(string why) => new(new Status(StatusCode.OutOfRange, why));
 }

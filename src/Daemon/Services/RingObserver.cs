@@ -12,13 +12,24 @@ namespace Membership.Daemon.Services;
 
 /// <summary>Hands what the node reports to those who keep it: the delivery log, the view history, the receipts, the node states and the log lines. Ring thread.</summary>
 internal sealed class RingObserver(
-    NodeId self, ulong boot, DeliveryLog log, ViewHistory views, GroupHub groups, ReceiptTable receipts, NodeStates states, Action<RingEvent> logLine, WitnessFeed? witness = null) : IRingObserver
+    NodeId self,
+    ulong boot,
+    DeliveryLog log,
+    ViewHistory views,
+    QuorumHistory verdicts,
+    QuorumChanges changes,
+    GroupHub groups,
+    ReceiptTable receipts,
+    NodeStates states,
+    Action<RingEvent> logLine,
+    WitnessFeed? witness = null) : IRingObserver
 {
     /// <summary>What this observer counts for telemetry.</summary>
     public RingMetrics Metrics { get; } = new(self);
 
     private MonotonicClock? _clock;
     private bool _viewInstalled;
+    private bool _verdictChanged;
 
     /// <summary>Tells the clock of the host, which only exists once the ring thread does.</summary>
     public void Attach(MonotonicClock clock) => Volatile.Write(ref _clock, clock);
@@ -53,6 +64,18 @@ internal sealed class RingObserver(
     }
 
     /// <inheritdoc/>
+    public void QuorumChanged(QuorumState state, Instant now)
+    {
+        verdicts.Add(state, Absolute(now));
+        _verdictChanged = true;
+        witness?.QuorumChanged(state);
+        logLine(new RingEvent.Quorum(state, now));
+    }
+
+    /// <inheritdoc/>
+    public void QuorumChangeDone(ulong tag, string? error) => changes.Done(tag, error);
+
+    /// <inheritdoc/>
     public void GroupChanged(GroupChange change, Instant now)
     {
         groups.Changed(change, Absolute(now));
@@ -71,9 +94,6 @@ internal sealed class RingObserver(
 
     /// <inheritdoc/>
     public void GroupDropped(ulong counter, Instant now) => receipts.DroppedHere(counter, Absolute(now));
-
-    /// <inheritdoc/>
-    public void QuorumChanged(QuorumState state, Instant now) => witness?.QuorumChanged(state);
 
     /// <inheritdoc/>
     public void Failed(ulong counter, Instant now) => receipts.Failed(counter, Absolute(now));
@@ -96,9 +116,9 @@ internal sealed class RingObserver(
         groups.BatchEnd();     // first: a session that is woken for its receipts finds its events too
         receipts.BatchEnd();
         log.Publish();
-        if (!_viewInstalled) return;
-        _viewInstalled = false;
-        views.Publish();
+        if (_viewInstalled) views.Publish();
+        if (_verdictChanged) verdicts.Publish();
+        (_viewInstalled, _verdictChanged) = (false, false);
     }
 
     /// <inheritdoc/>
@@ -122,6 +142,9 @@ internal abstract record RingEvent(Instant Now)
 {
     /// <summary>A view was installed.</summary>
     public sealed record View(Totem.View Value, Instant Now) : RingEvent(Now);
+
+    /// <summary>A verdict about quorum.</summary>
+    public sealed record Quorum(QuorumState State, Instant Now) : RingEvent(Now);
 
     /// <summary>Reported by the node.</summary>
     public sealed record OfNode(NodeFact Fact, Instant Now) : RingEvent(Now);

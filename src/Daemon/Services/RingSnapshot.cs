@@ -1,5 +1,6 @@
 using Membership.Daemon.Ring;
 using Membership.Links;
+using Membership.Quorum;
 using Membership.Totem;
 
 namespace Membership.Daemon.Services;
@@ -9,6 +10,7 @@ internal sealed record RingSnapshot(
     Instant Now,
     TotemState State,
     View? View,
+    QuorumState Quorum,
     NodeSet Reachable,
     IReadOnlyList<PeerStatus> Peers,
     IReadOnlyList<(NodeStanding Standing, Instant Since)> Standing,
@@ -22,6 +24,7 @@ internal sealed record RingSnapshot(
         ring.Now,
         ring.Node.State,
         ring.Node.View,
+        ring.Node.Quorum,
         ring.Node.Links.Reachable,
         ring.Node.Links.Describe(ring.Now),
         [.. Enumerable.Range(0, nodes).Select(position => states[position])],

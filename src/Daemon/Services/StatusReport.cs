@@ -1,6 +1,6 @@
-using System.Globalization;
 using Membership.Daemon.Configuration;
 using Membership.Links;
+using Membership.Quorum;
 using Proto = Membership.V1;
 
 namespace Membership.Daemon.Services;
@@ -9,7 +9,7 @@ namespace Membership.Daemon.Services;
 internal sealed record DaemonIdentity(ClusterConfiguration Configuration, NodeConfiguration Self, BootId Boot, bool AllowFaultInjection);
 
 /// <summary>Turns a snapshot of the ring into the answer of GetStatus. Pure.</summary>
-internal sealed class StatusReport(DaemonIdentity identity, ProtoViews protoViews)
+internal sealed class StatusReport(DaemonIdentity identity, ProtoViews protoViews, ProtoQuorum protoQuorum)
 {
     private const string Stalled = "stalled";
 
@@ -18,13 +18,14 @@ internal sealed class StatusReport(DaemonIdentity identity, ProtoViews protoView
     /// <summary>The whole answer.</summary>
     /// <param name="snapshot">Null while the ring thread has never answered.</param>
     /// <param name="isFresh">False: the ring thread did not answer in time, this is the last known.</param>
-    /// <param name="view">The regular view in force with its installation, or null before the first.</param>
+    /// <param name="verdict">Quorum and the view it is about; null before the first: then what the snapshot says.</param>
     /// <param name="now">The present on the ring's clock.</param>
     /// <param name="absolute">The same on the machine's clock, nanoseconds.</param>
-    public Proto.GetStatusResponse Of(RingSnapshot? snapshot, bool isFresh, InstalledView? view, Instant now, long absolute)
+    public Proto.GetStatusResponse Of(RingSnapshot? snapshot, bool isFresh, Verdict? verdict, Instant now, long absolute)
     {
+        var view = verdict?.View;
+        var quorum = verdict?.State ?? snapshot?.Quorum;
         var members = view is null ? NodeSet.Empty : _configuration.Table.Set(view.View.Members.Select(m => m.Node));
-        var votes = Quorum(members);
         var response = new Proto.GetStatusResponse
         {
             Cluster = _configuration.Cluster,
@@ -33,11 +34,11 @@ internal sealed class StatusReport(DaemonIdentity identity, ProtoViews protoView
             Version = DaemonVersion.Text,
             View = view is null ? null : protoViews.Of(view),
             ViewSinceMs = view is null ? 0 : (absolute - view.Time) / 1_000_000,
-            Quorate = votes.IsQuorate,
-            Votes = votes.Present,
-            VotesNeeded = votes.Needed,
-            VotesExpected = votes.Expected,
-            QuorumReason = votes.Reason,
+            Quorate = quorum?.IsQuorate ?? false,
+            Votes = quorum?.Votes ?? 0,
+            VotesNeeded = quorum?.Needed ?? 0,
+            VotesExpected = quorum?.Expected ?? 0,
+            QuorumReason = quorum is null ? "the ring thread has not answered yet" : protoQuorum.Reason(quorum),
             RingState = snapshot is null || !isFresh ? Stalled : snapshot.State.ToString().ToLowerInvariant(),
             FaultInjection = identity.AllowFaultInjection,
             UptimeMs = now.Nanoseconds / 1_000_000,
@@ -45,14 +46,14 @@ internal sealed class StatusReport(DaemonIdentity identity, ProtoViews protoView
             Boot = ProtoViews.Boot(identity.Boot.Short),
             TNs = absolute,
         };
-        for (var position = 0; position < _configuration.Nodes.Count; position++) response.Nodes.Add(Node(snapshot, members, position, now));
+        for (var position = 0; position < _configuration.Nodes.Count; position++) response.Nodes.Add(Node(snapshot, quorum, members, position, now));
         if (snapshot is not null)
         {
             foreach (var (name, value) in snapshot.Counters) response.Counters[name] = value;
             foreach (var (name, value) in snapshot.Dropped) response.Dropped[name] = value;
             response.Counters["snapshot_age_ms"] = Math.Max(0, (now - snapshot.Now).Ticks / TimeSpan.TicksPerMillisecond);
         }
-        response.State = !votes.IsQuorate ? Proto.ClusterState.NoQuorum : IsWhole(response) ? Proto.ClusterState.Healthy : Proto.ClusterState.Degraded;
+        response.State = !response.Quorate ? Proto.ClusterState.NoQuorum : IsWhole(response) ? Proto.ClusterState.Healthy : Proto.ClusterState.Degraded;
         return response;
     }
 
@@ -60,18 +61,7 @@ internal sealed class StatusReport(DaemonIdentity identity, ProtoViews protoView
         response.RingState != Stalled
         && response.Nodes.All(node => node.State == Proto.NodeState.Member && node.Links.All(link => link.State == Proto.LinkState.Up));
 
-    private QuorumState Quorum(NodeSet members)
-    {
-        ulong present = 0, all = 0;
-        for (var position = 0; position < _configuration.Nodes.Count; position++)
-        {
-            all += _configuration.Nodes[position].Votes;
-            if (members.Contains(position)) present += _configuration.Nodes[position].Votes;
-        }
-        return new QuorumState(present, _configuration.Quorum.ExpectedVotes ?? all);
-    }
-
-    private Proto.NodeStatus Node(RingSnapshot? snapshot, NodeSet members, int position, Instant now)
+    private Proto.NodeStatus Node(RingSnapshot? snapshot, QuorumState? quorum, NodeSet members, int position, Instant now)
     {
         var node = _configuration.Nodes[position];
         var isSelf = node.Id == identity.Self.Id;
@@ -86,7 +76,7 @@ internal sealed class StatusReport(DaemonIdentity identity, ProtoViews protoView
                 NodeStanding.HeldOut => Proto.NodeState.HeldOut,
                 _ => Proto.NodeState.Unreachable,
             },
-            Votes = node.Votes,
+            Votes = quorum?.Members.Where(m => m.Node == node.Id).Select(m => (ulong?)m.Votes).FirstOrDefault() ?? node.Votes,
             Version = isSelf ? DaemonVersion.Text : "",
             SinceMs = Math.Max(0, (now - since).Ticks / TimeSpan.TicksPerMillisecond),
         };
@@ -119,14 +109,4 @@ internal sealed class StatusReport(DaemonIdentity identity, ProtoViews protoView
         DatagramBytes = (uint)link.DatagramBytes,
         LastHeardMs = link.LastHeard is { } ago ? ago.Ticks / TimeSpan.TicksPerMillisecond : -1,
     };
-
-    /// <summary>A majority of all votes, as one reason.</summary>
-    private readonly record struct QuorumState(ulong Present, ulong Expected)
-    {
-        public ulong Needed => Expected / 2 + 1;
-
-        public bool IsQuorate => Present >= Needed;
-
-        public string Reason => string.Create(CultureInfo.InvariantCulture, $"{Present} of {Expected} votes, need {Needed}");
-    }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Grpc.Core;
+using Membership.Grpc.Errors;
 
 namespace Membership.Daemon.Services;
 
@@ -21,8 +22,9 @@ internal sealed class StreamGate(int max, string what)
         var closed = Volatile.Read(ref _closed);
         if (count <= max && closed is null) return new Entered(this);
         Leave();
-        if (closed is not null) throw new RpcException(new Status(StatusCode.Unavailable, closed));
-        throw new RpcException(new Status(StatusCode.ResourceExhausted, string.Create(CultureInfo.InvariantCulture, $"{what} {max} streams already, the limit. Close one of them.")));
+        if (closed is not null) throw ApiErrors.Leaving(closed);
+        var limit = max.ToString(CultureInfo.InvariantCulture);
+        throw RichError.Of(StatusCode.ResourceExhausted, "STREAMS_LIMIT", $"{what} {limit} streams already, the limit. Close one of them.", ("limit", limit)).ToException();
     }
 
     /// <summary>Refuses new streams from now on; the task ends with the last open one.</summary>

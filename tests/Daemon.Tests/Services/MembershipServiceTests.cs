@@ -26,6 +26,7 @@ public sealed class MembershipServiceTests : IAsyncLifetime
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("membership-services-");
     private readonly DeliveryLog _log = new();
     private readonly ViewHistory _views = new();
+    private readonly QuorumHistory _verdicts;
     private readonly ReceiptTable _receipts = new(16 * 1024 * 1024);
     private StateDirectory _state = null!;   // all six set by InitializeAsync
     private RingHost _host = null!;
@@ -33,6 +34,8 @@ public sealed class MembershipServiceTests : IAsyncLifetime
     private MembershipApi _api = null!;
     private GrpcServer _server = null!;
     private GrpcChannel _channel = null!;
+
+    public MembershipServiceTests() => _verdicts = new QuorumHistory(_views);
 
     private Proto.MembershipService.MembershipServiceClient Client => new(_channel);
 
@@ -44,16 +47,16 @@ public sealed class MembershipServiceTests : IAsyncLifetime
         _state = StateDirectory.Open(Path.Combine(_directory.FullName, "state"), acceptNewIdentity: false);
         var boot = new BootId(1, 0xabcdef);
         var states = new NodeStates(configuration.Table, self.Id);
-        var observer = new RingObserver(self.Id, boot.Short, _log, _views, new GroupHub(self.Id, new GroupLog()), _receipts, states, _ => { });
+        var observer = new RingObserver(self.Id, boot.Short, _log, _views, _verdicts, new QuorumChanges(), new GroupHub(self.Id, new GroupLog()), _receipts, states, _ => { });
         ClusterKey[] keys = [new(1, true, SHA256.HashData("k"u8))];
         var start = new NodeStart(configuration.LinkOptions(self.Id, keys), configuration.TotemOptions(self.Id), configuration.QuorumOptions(self.Id), null, ClusterConfiguration.GroupOptions(self.Id), boot, _state.RingSequence, _state.ReservedUpTo, 1);
         _host = RingHost.Start(new RingHostOptions { Peers = [.. configuration.Nodes.Select(n => new RingPeer(n.Id, n.Links))], Self = self.Id }, start, new AesGcmSuite(), observer, _state);
         observer.Attach(_host.Clock);
 
         var protoViews = new ProtoViews(configuration);
-        var report = new StatusReport(new DaemonIdentity(configuration, self, boot, AllowFaultInjection: false), protoViews);
+        var report = new StatusReport(new DaemonIdentity(configuration, self, boot, AllowFaultInjection: false), protoViews, new ProtoQuorum(configuration, protoViews));
         var status = new StatusSource<RingSnapshot>(cancel => _host.QueryAsync(ring => RingSnapshot.Take(ring, states, configuration.Nodes.Count), cancel), TimeProvider.System);
-        _api = new MembershipApi(_host, _log, _views, _receipts, status, report, protoViews, configuration.Ring.MessageBytesMax, _leaving.Token);
+        _api = new MembershipApi(_host, _log, _views, _verdicts, _receipts, status, report, protoViews, configuration.Ring.MessageBytesMax, boot.Short, _leaving.Token);
         var socket = Path.Combine(_directory.FullName, "api.sock");
         var settings = new GrpcServerSettings { SocketPath = socket, Options = new GrpcServerOptions { MaxReceiveBytes = 64 * 1024 * 1024 } };
         _server = await GrpcServer.StartAsync(
@@ -66,6 +69,7 @@ public sealed class MembershipServiceTests : IAsyncLifetime
             CancellationToken.None);
         _channel = UnixChannel.Open(socket, maxReceiveBytes: 64 * 1024 * 1024);
         await _views.WaitAsync(0, CancellationToken.None).AsTask().WaitAsync(Limit);
+        while (_verdicts.Current is not { State.IsQuorate: true }) await _verdicts.WaitAsync(_verdicts.LastRevision, CancellationToken.None).AsTask().WaitAsync(Limit);
     }
 
     public async Task DisposeAsync()

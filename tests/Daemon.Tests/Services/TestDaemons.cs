@@ -66,6 +66,7 @@ internal sealed class TestDaemon : IAsyncDisposable
     private readonly CancellationTokenSource _leaving = new();
     private readonly CancellationTokenSource _ends = new();
     private readonly ViewHistory _views = new();
+    private TestDaemon() => Verdicts = new QuorumHistory(_views);
     private readonly GroupLog _log = new();
     private StateDirectory _state = null!;   // these are set by StartAsync
     private GrpcServer _server = null!;
@@ -74,6 +75,10 @@ internal sealed class TestDaemon : IAsyncDisposable
     public RingHost Host { get; private set; } = null!;   // set by StartAsync
 
     public GroupApi Groups { get; private set; } = null!;   // set by StartAsync
+
+    public QuorumHistory Verdicts { get; }
+
+    public QuorumChanges Changes { get; } = new();
 
     public string Socket { get; private set; } = "";
 
@@ -93,7 +98,7 @@ internal sealed class TestDaemon : IAsyncDisposable
         var states = new NodeStates(configuration.Table, self.Id);
         var receipts = new ReceiptTable(configuration.Ring.MessageBytesMax);
         var hub = new GroupHub(self.Id, daemon._log);
-        var observer = new RingObserver(self.Id, boot.Short, new DeliveryLog(), daemon._views, hub, receipts, states, _ => { });
+        var observer = new RingObserver(self.Id, boot.Short, new DeliveryLog(), daemon._views, daemon.Verdicts, daemon.Changes, hub, receipts, states, _ => { });
         ClusterKey[] keys = [new(1, true, SHA256.HashData("k"u8))];
         var start = new NodeStart(
             configuration.LinkOptions(self.Id, keys), configuration.TotemOptions(self.Id), configuration.QuorumOptions(self.Id), null, ClusterConfiguration.GroupOptions(self.Id), boot,
@@ -106,7 +111,11 @@ internal sealed class TestDaemon : IAsyncDisposable
         daemon._stalls = daemon.Groups.WatchStallsAsync(daemon._ends.Token);
         daemon._server = await GrpcServer.StartAsync(
             new GrpcServerSettings { SocketPath = daemon.Socket, Options = new GrpcServerOptions { MaxReceiveBytes = 64 * 1024 * 1024 } },
-            map => map.MapGrpcService(daemon.Groups),
+            map =>
+            {
+                map.MapGrpcService(daemon.Groups);
+                map.MapGrpcService(new QuorumApi(daemon.Host, daemon.Verdicts, new ProtoQuorum(configuration, new ProtoViews(configuration)), boot.Short));
+            },
             CancellationToken.None);
         return daemon;
     }

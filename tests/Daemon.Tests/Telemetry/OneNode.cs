@@ -33,7 +33,7 @@ internal sealed class OneNode : IAsyncDisposable
         _state = StateDirectory.Open(Path.Combine(_directory.FullName, "state"), acceptNewIdentity: false);
         var boot = new BootId(1, 0xabcdef);
         var states = new NodeStates(Configuration.Table, self.Id);
-        var observer = new RingObserver(self.Id, boot.Short, new DeliveryLog(), Views, new GroupHub(self.Id, new GroupLog()), _receipts, states, happened => Telemetry?.Add(happened));
+        var observer = new RingObserver(self.Id, boot.Short, new DeliveryLog(), Views, new QuorumHistory(Views), new QuorumChanges(), new GroupHub(self.Id, new GroupLog()), _receipts, states, happened => Telemetry?.Add(happened));
         ClusterKey[] keys = [new(1, true, SHA256.HashData("k"u8))];
         var start = new NodeStart(Configuration.LinkOptions(self.Id, keys), Configuration.TotemOptions(self.Id), Configuration.QuorumOptions(self.Id), null,
             ClusterConfiguration.GroupOptions(self.Id), boot, _state.RingSequence, _state.ReservedUpTo, 1);

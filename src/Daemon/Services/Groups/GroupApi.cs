@@ -97,7 +97,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
     /// <summary>WatchGroup, with responses that are bytes already.</summary>
     public async Task WatchGroup(Proto.WatchGroupRequest request, IServerStreamWriter<EncodedResponse> responseStream, ServerCallContext context)
     {
-        if (GroupName.Check(request.Group) is { } why) throw GroupErrors.Invalid(GroupErrors.BadName, why);
+        if (GroupName.Check(request.Group) is { } why) throw ApiErrors.Invalid(GroupErrors.BadName, why);
         using var open = _watches.Enter();
         var reader = new GroupReader(services.Log, new BatchSignal());
         var encoder = new GroupEncoder(services.Log, hashesOnly: !request.Payloads);
@@ -126,7 +126,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         }
         catch (RingStoppedException stopped)
         {
-            throw GroupErrors.Stopped(stopped.Message);
+            throw ApiErrors.Stopped(stopped.Message);
         }
     }
 
@@ -149,7 +149,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
                 await stream.WriteAsync(response, cancellationToken);
                 encoder.Clear();
             }
-            else if (services.Log.HasEnded) throw GroupErrors.Stopped("the daemon has left the cluster and stops");
+            else if (services.Log.HasEnded) throw ApiErrors.Stopped("the daemon has left the cluster and stops");
             else await armed.WaitAsync(cancellationToken);
             if (isCut) return;
         }
@@ -201,7 +201,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         }
         catch (RingStoppedException stopped)
         {
-            throw GroupErrors.Stopped(stopped.Message);
+            throw ApiErrors.Stopped(stopped.Message);
         }
     }
 

@@ -1,7 +1,5 @@
 using System.Diagnostics;
-using Grpc.Core;
 using Membership.Cpg;
-using Membership.Grpc.Errors;
 
 namespace Membership.Daemon.Services.Groups;
 
@@ -37,13 +35,4 @@ internal static class GroupErrors
         GroupStatus.LimitReached => "this node has as many memberships as it can hold. Leave groups, or use another node.",
         _ => throw new UnreachableException($"a request was answered {status}"),
     };
-
-    /// <summary>The node leaves.</summary>
-    public static RpcException Leaving() => RichError.Of(StatusCode.Unavailable, "NODE_LEAVING", LeavingSentence).ToException();
-
-    /// <summary>The ring thread has ended.</summary>
-    public static RpcException Stopped(string why) => RichError.Of(StatusCode.Unavailable, "DAEMON_STOPPED", why).ToException();
-
-    /// <summary>A request that can never be right.</summary>
-    public static RpcException Invalid(string reason, string message) => RichError.Of(StatusCode.InvalidArgument, reason, message).ToException();
 }

@@ -33,7 +33,7 @@ internal sealed partial class GroupSession
         }
         catch (Exception ends) when ((ends is OperationCanceledException && leaving.IsCancellationRequested) || ends is RingStoppedException)
         {
-            throw GroupErrors.Leaving();   // told after the receipts of everything that was taken
+            throw ApiErrors.Leaving(GroupErrors.LeavingSentence);   // told after the receipts of everything that was taken
         }
         finally
         {
@@ -44,9 +44,9 @@ internal sealed partial class GroupSession
     private async ValueTask OpenAsync(Proto.GroupRequest request, CancellationToken cancellationToken)
     {
         if (request.RequestCase != Proto.GroupRequest.RequestOneofCase.Open)
-            throw GroupErrors.Invalid("NOT_OPENED", $"the first request of a session is {request.RequestCase}, not open. Send OpenSession first.");
+            throw ApiErrors.Invalid("NOT_OPENED", $"the first request of a session is {request.RequestCase}, not open. Send OpenSession first.");
         if (Encoding.UTF8.GetByteCount(request.Open.Name) > ProgramNameBytesMax)
-            throw GroupErrors.Invalid("PROGRAM_NAME", $"the program's name is longer than {ProgramNameBytesMax} bytes. Give it a shorter one.");
+            throw ApiErrors.Invalid("PROGRAM_NAME", $"the program's name is longer than {ProgramNameBytesMax} bytes. Give it a shorter one.");
         Name = Printable.Text(request.Open.Name, ProgramNameBytesMax);
         // All ones: the stream's own flow control is enough for the client.
         if (request.Open.WindowBytes == uint.MaxValue) Volatile.Write(ref _windowBytes, long.MaxValue);

@@ -1,0 +1,75 @@
+using System.Text.RegularExpressions;
+using Membership.Daemon.Configuration;
+using Membership.Links;
+using Membership.Quorum;
+using Proto = Membership.V1;
+
+namespace Membership.Daemon.Services;
+
+/// <summary>Verdicts about quorum as the API shows them: nodes by their names.</summary>
+/// <param name="configuration">Knows the names.</param>
+/// <param name="protoViews">Shows the views.</param>
+/// <param name="witness">What is known about the session with the witness; null: only what the configuration says.</param>
+internal sealed partial class ProtoQuorum(ClusterConfiguration configuration, ProtoViews protoViews, Func<Proto.WitnessState?>? witness = null)
+{
+    private readonly Dictionary<NodeId, string> _names = configuration.Nodes.ToDictionary(n => n.Id, n => n.Name);
+
+    /// <summary>One verdict.</summary>
+    public Proto.Quorum Of(Verdict verdict)
+    {
+        var state = verdict.State;
+        var quorum = new Proto.Quorum
+        {
+            Quorate = state.IsQuorate,
+            Votes = state.Votes,
+            VotesNeeded = state.Needed,
+            VotesExpected = state.Expected,
+            Reason = Reason(state),
+            Mode = Mode(configuration.Quorum.Mode),
+            View = verdict.View is null ? null : protoViews.Of(verdict.View),
+            Members = { state.Members.Select(Member) },
+            Epoch = state.Epoch,
+            Synchronizing = state.IsSynchronizing,
+            Revision = verdict.Revision,
+            TNs = verdict.Time,
+            Flags = { state.Flags },
+        };
+        if (configuration.Quorum.Witness is { } settings) quorum.Witness = Witness(settings, state);
+        return quorum;
+    }
+
+    /// <summary>The reason with names instead of numbers.</summary>
+    public string Reason(QuorumState state) => Nodes().Replace(state.Reason, nodes => nodes.Groups["word"].Value + Number().Replace(nodes.Groups["ids"].Value, NameOf));
+
+    private static string Mode(QuorumMode mode) => mode switch
+    {
+        QuorumMode.TwoNode => "two-node",
+        QuorumMode.LastManStanding => "last-man-standing",
+        _ => "majority",
+    };
+
+    private Proto.QuorumMember Member(QuorumMember member) =>
+        new() { Node = member.Node.Value, Name = _names.GetValueOrDefault(member.Node, ""), Votes = member.Votes, Present = member.IsPresent };
+
+    private Proto.WitnessState Witness(WitnessConfiguration settings, QuorumState state)
+    {
+        var shown = witness?.Invoke() ?? new Proto.WitnessState
+        {
+            Address = $"{settings.Host}:{settings.Port}",
+            Algorithm = settings.Algorithm == WitnessAlgorithm.LastManStanding ? "lms" : "ffsplit",
+            Votes = settings.Votes,
+        };
+        shown.Granted = state.WitnessGranted;
+        return shown;
+    }
+
+    private string NameOf(Match number) =>
+        ushort.TryParse(number.Value, out var id) && _names.TryGetValue(new NodeId(id), out var name) ? name : number.Value;
+
+    // As the core writes them: "node 3", "nodes 1, 2 and 3".
+    [GeneratedRegex(@"(?<word>\bnodes? )(?<ids>\d+(?:, \d+)*(?: and \d+)?)\b")]
+    private static partial Regex Nodes();
+
+    [GeneratedRegex(@"\d+")]
+    private static partial Regex Number();
+}
