@@ -51,12 +51,14 @@ public enum MembershipReason
 /// </example>
 public class MembershipException : Exception
 {
+    /// <summary>Makes one.</summary>
     public MembershipException(MembershipReason reason, string message, Exception? innerException = null)
         : base(message, innerException)
     {
         Reason = reason;
     }
 
+    /// <summary>Why, for code that has to decide what to do next.</summary>
     public MembershipReason Reason { get; }
 
     /// <summary>The same operation may succeed later without anybody's doing. A message sent twice is then delivered twice.</summary>
@@ -93,6 +95,7 @@ public class MembershipException : Exception
 /// </example>
 public sealed class SubscriptionCutException : MembershipException
 {
+    /// <summary>Makes one.</summary>
     public SubscriptionCutException(ulong resumePosition, ulong lastPosition, string message)
         : base(MembershipReason.CutOff, message)
     {
@@ -118,6 +121,7 @@ public sealed class SubscriptionCutException : MembershipException
 /// </example>
 public sealed class MulticastInterruptedException : MembershipException
 {
+    /// <summary>Makes one.</summary>
     public MulticastInterruptedException(long confirmed, long unconfirmed, MembershipException cause)
         : base(cause.Reason, $"{cause.Message} {confirmed} messages have a receipt; of {unconfirmed} it is not known whether they were delivered.", cause)
     {

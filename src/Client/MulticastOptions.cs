@@ -45,5 +45,6 @@ public sealed record MulticastOptions
 public readonly record struct MulticastReceipt(
     long Number, ulong Counter, string RingId, ulong Seq, uint Index, long DeliveredAtNs, string? Failure)
 {
+    /// <summary>It has its place in the order.</summary>
     public bool IsDelivered => Failure is null;
 }

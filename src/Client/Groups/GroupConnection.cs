@@ -153,8 +153,7 @@ internal sealed class GroupConnection(
                 Wake();   // there may be room for more
                 return null;
             case GroupEvent.EventOneofCase.Refused:
-                session.Refuse(groupEvent.Refused.Handle, ReasonOf(groupEvent.Refused.Reason), groupEvent.Refused.Message);
-                return null;
+                return OnRefused(groupEvent.Refused);
             case GroupEvent.EventOneofCase.Cut:
                 return new MembershipException(MembershipReason.CutOff, $"Groups: the daemon cut this client off: {groupEvent.Cut.Reason}");
             default:
@@ -169,11 +168,20 @@ internal sealed class GroupConnection(
         session.Give(handle, update, cost, _number);
     }
 
+    // A daemon that is going away takes no joins; another life of it will.
+    private MembershipException? OnRefused(GroupRefused refused)
+    {
+        var reason = ReasonOf(refused.Reason);
+        if (reason is MembershipReason.Unavailable) return new MembershipException(reason, $"Groups: {refused.Message}");
+        session.Refuse(refused.Handle, reason, refused.Message);
+        return null;
+    }
+
     private static MembershipReason ReasonOf(string word) => word switch
     {
         "GROUP_NAME" => MembershipReason.Invalid,
-        "MESSAGE_TOO_LARGE" or "LIMIT_REACHED" or "TOO_MANY_GROUPS" => MembershipReason.LimitReached,
-        "PERMISSION_DENIED" => MembershipReason.Denied,
+        "MESSAGE_TOO_LARGE" or "GROUPS_LIMIT" or "MEMBERSHIPS_LIMIT" => MembershipReason.LimitReached,
+        "NODE_LEAVING" => MembershipReason.Unavailable,
         _ => MembershipReason.NotPossibleNow,
     };
 
