@@ -21,10 +21,11 @@ public sealed partial class QuorumNode
     private Round? _round;
     private Instant _giveUpAt = Instant.Never;
 
-    private readonly record struct OwnChange(ulong Tag, QuorumChange Change);
+    /// <summary>A change that has not ended. <c>Overrides</c>: it was asked for where there was no quorum, so that is known to whoever asked.</summary>
+    private readonly record struct OwnChange(ulong Tag, QuorumChange Change, bool Overrides);
 
     /// <summary>A change as ordered. <c>Node</c> and <c>Votes</c> mean what its kind says.</summary>
-    private readonly record struct Proposal(NodeId Sender, ulong Boot, ulong Tag, ProposalKind Kind, NodeId Node, ulong Votes);
+    private readonly record struct Proposal(NodeId Sender, ulong Boot, ulong Tag, ProposalKind Kind, NodeId Node, ulong Votes, bool Overrides);
 
     /// <summary>Terms that the members of the view acknowledge now.</summary>
     private sealed record Round(QuorumTerms Terms, Proposal? Asked)
@@ -41,7 +42,7 @@ public sealed partial class QuorumNode
             return;
         }
 
-        _own.Add(new OwnChange(tag, change));
+        _own.Add(new OwnChange(tag, change, !State.IsQuorate));
         if (_view is not null && !_isSynchronizing) Send(_own[^1], effects);
     }
 
@@ -69,24 +70,25 @@ public sealed partial class QuorumNode
             QuorumChange.CancelWaitForAll => (ProposalKind.CancelWaitForAll, default(NodeId), 0UL),
             _ => throw new System.Diagnostics.UnreachableException($"unknown change {own.Change}"),
         };
-        Propose(kind, own.Tag, node, votes, effects);
+        Propose(kind, own.Tag, node, votes, own.Overrides, effects);
     }
 
-    private void Propose(ProposalKind kind, ulong tag, NodeId node, ulong votes, IQuorumEffects effects)
+    private void Propose(ProposalKind kind, ulong tag, NodeId node, ulong votes, bool overrides, IQuorumEffects effects)
     {
         var writer = Begin(QuorumMessageKind.Propose);
         writer.UInt64(tag);
         writer.Byte((byte)kind);
         writer.UInt16(node.Value);
         writer.UInt64(votes);
+        writer.Byte(overrides ? (byte)1 : (byte)0);
         effects.Submit(writer.ToArray());
     }
 
     private bool OnPropose(Instant now, in Delivery delivery, RingId ring, ref QuorumReader reader, IQuorumEffects effects)
     {
-        var proposal = new Proposal(
-            delivery.Sender, delivery.SenderBoot, reader.UInt64(), (ProposalKind)reader.Byte(), new NodeId(reader.UInt16()), reader.UInt64());
-        if (!reader.IsComplete || proposal.Kind is < ProposalKind.SetVotes or > ProposalKind.Downscale) return false;
+        var (tag, kind, node, votes, overrides) = (reader.UInt64(), (ProposalKind)reader.Byte(), new NodeId(reader.UInt16()), reader.UInt64(), reader.Byte());
+        var proposal = new Proposal(delivery.Sender, delivery.SenderBoot, tag, kind, node, votes, overrides == 1);
+        if (!reader.IsComplete || overrides > 1 || proposal.Kind is < ProposalKind.SetVotes or > ProposalKind.Downscale) return false;
 
         // Where not everybody knows the same yet it cannot be judged; its sender sends it again once that is over.
         if (!IsLive(ring) || _isSynchronizing || _isInTransition) return true;
@@ -186,7 +188,7 @@ public sealed partial class QuorumNode
         switch (proposal.Kind)
         {
             case ProposalKind.SetVotes: return JudgeVotes(proposal.Node, proposal.Votes);
-            case ProposalKind.SetExpected: return JudgeExpected(proposal.Votes);
+            case ProposalKind.SetExpected: return JudgeExpected(proposal.Votes, proposal.Overrides);
             case ProposalKind.GiveUpAbsent when _options.Mode == QuorumMode.LastManStanding && _isPrimary:
                 return (WithoutNodes(_record.Terms, AbsentVoters()), null);
             case ProposalKind.Downscale when _options.AllowDownscale && _isPrimary && AbsentVoters().Contains(proposal.Node):
@@ -209,10 +211,11 @@ public sealed partial class QuorumNode
         return CeasesToBeQuorate(next) is { } reason ? (null, reason) : (next, null);
     }
 
-    private (QuorumTerms? Next, string? Refusal) JudgeExpected(ulong expected)
+    private (QuorumTerms? Next, string? Refusal) JudgeExpected(ulong expected, bool overrides)
     {
         if (_options.Mode == QuorumMode.TwoNode) return (null, "expected votes cannot be changed in mode two-node, where one node alone is quorate");
         if (expected > QuorumOptions.ExpectedMax) return (null, $"{expected} expected votes are more than {QuorumOptions.ExpectedMax}, the limit");
+        if (!_isPrimary && !overrides) return (null, $"there was quorum when this was asked for, and there is none now ({State.Reason}); where the missing nodes are certainly down, ask again");
         var witness = _options.Witness == WitnessAlgorithm.None ? 0 : _options.WitnessVotes;
         var present = 0UL;
         foreach (var voter in _options.Voters)
@@ -261,7 +264,7 @@ public sealed partial class QuorumNode
         if (!_options.AllowDownscale || !_isPrimary || _leftCleanly.Count == 0) return;
         foreach (var node in AbsentVoters())
         {
-            if (_leftCleanly.Contains(node) && _askedToDownscale.Add(node)) Propose(ProposalKind.Downscale, 0, node, 0, effects);
+            if (_leftCleanly.Contains(node) && _askedToDownscale.Add(node)) Propose(ProposalKind.Downscale, 0, node, 0, false, effects);
         }
     }
 
@@ -278,6 +281,6 @@ public sealed partial class QuorumNode
     {
         _giveUpAt = Instant.Never;
         if (_isSynchronizing || _isInTransition || !_isPrimary || _present[0].Node != _options.Self) return;
-        Propose(ProposalKind.GiveUpAbsent, 0, default, 0, effects);
+        Propose(ProposalKind.GiveUpAbsent, 0, default, 0, false, effects);
     }
 }
