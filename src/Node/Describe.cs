@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Membership.Cpg;
 using Membership.Links;
+using Membership.Quorum;
 using Membership.Totem;
 
 namespace Membership.Node;
@@ -39,6 +40,14 @@ public static class Describe
     public static string Of(in GroupDelivery message, int size) => string.Create(
         CultureInfo.InvariantCulture,
         $"group \"{message.Group}\" message from={message.Sender.Node}.{message.Sender.Session} level={Word(message.Order.Level)} seq={message.Order.Seq}.{message.Order.Index} counter={message.Order.Counter} size={size}");
+
+    /// <summary><c>quorum yes epoch=4 view=1.2a.9f3c51d0: 3 of 5 votes, need 3; nodes 4 and 5 are missing</c></summary>
+    public static string Of(QuorumState state)
+    {
+        var word = state.IsQuorate ? "yes" : "no";
+        var synchronizing = state.IsSynchronizing ? " synchronizing" : "";
+        return string.Create(CultureInfo.InvariantCulture, $"quorum {word}{synchronizing} epoch={state.Epoch} view={state.View?.Id}: {state.Reason}");
+    }
 
     /// <summary>Something of a node.</summary>
     public static string Of(NodeFact fact, NodeTable nodes) => fact switch

@@ -1,6 +1,5 @@
 using Membership.Links;
 using Membership.Node;
-using Membership.Quorum;
 using Membership.Totem;
 
 namespace Membership.Simulation;
@@ -93,6 +92,7 @@ public sealed partial class Host : INodeEffects
         (View, Views, BusyUntil, SlowBy, _tickAt, TripwireNeighbours) = (null, 0, 0, 0, long.MaxValue, NodeSet.Empty);
         (_isLeaving, _sleepsSince, _sleptThrough, _deliveredAfterSleep) = (false, null, null, null);
         ForgetSessions();
+        ForgetQuorum(hasDisk);
         var sequence = Disk.Read();
         Node = _world.Build(this, sequence);
         _world.Trace(this, $"started boot {Boot.Short:x16} after ring sequence {sequence:x}");
@@ -331,18 +331,6 @@ public sealed partial class Host : INodeEffects
         _world.History.Failed(Incarnation, _world.Now, counter);
         _world.MessageFailed?.Invoke(this, counter);
         _world.Trace(this, $"failed own message {counter}");
-    }
-
-    void INodeEffects.QuorumChanged(QuorumState state)
-    {
-    }
-
-    void INodeEffects.PersistQuorum(QuorumRecord record)
-    {
-    }
-
-    void INodeEffects.QuorumChangeDone(ulong tag, string? error)
-    {
     }
 
     void INodeEffects.Reserve(ulong upTo)

@@ -69,7 +69,9 @@ public static class Simulator
         var violations = new List<Violation>();
         try
         {
+            world.History.HasOneQuorateSide = swarm.HasOneQuorateSide;
             StartAll(world, swarm, random);
+            swarm.ScheduleQuorumChanges(world, seed);
             if (world.RunTo((long)Swarm.FaultyTime.TotalNanoseconds)) convergence = Converge(world, swarm, runner, seed);
         }
         catch (InvariantBrokenException broken)
@@ -143,6 +145,7 @@ public static class Simulator
         foreach (var host in world.Hosts)
         {
             host.CheckGroupCounters();
+            host.CheckQuorumAtRest();
             world.History.Ended(host.Incarnation, world.Now);
         }
         world.History.Finish(new HistoryEnding

@@ -3,7 +3,7 @@ using Membership.Links;
 namespace Membership.Simulation;
 
 /// <summary>What one run is like. Drawn from its seed: most runs have a few kinds of trouble, not all of them (swarm testing).</summary>
-public sealed record Swarm
+public sealed partial record Swarm
 {
     /// <summary>Faults stop here at the latest; then the cluster has to come together.</summary>
     public static readonly TimeSpan FaultyTime = TimeSpan.FromSeconds(70);
@@ -45,7 +45,7 @@ public sealed record Swarm
         var random = new SeededRandom(seed).Fork(7);
         var isFast = random.Chance(0.3);
         var hop = random.Chance(0.6) ? 2_000_000 : (long)random.LogBetween(100_000, isFast ? 4_000_000 : 10_000_000);
-        return new Swarm
+        return WithQuorum(new Swarm
         {
             World = new WorldOptions
             {
@@ -80,7 +80,7 @@ public sealed record Swarm
             GroupRate = new SeededRandom(seed).Fork(11).LogBetween(2, 40),
             HasDrift = random.Chance(0.5),
             HasRealCipher = random.Chance(0.1),
-        };
+        }, seed);
     }
 
     private static List<StepKind> DrawKinds(SeededRandom random)

@@ -29,6 +29,9 @@ public sealed record WorldOptions
     public bool ShufflesTies { get; init; }
 
     public IReadOnlyList<ulong> Votes { get; init; } = [];
+
+    /// <summary>How quorum is decided, but for whose node it is; null: a majority of one vote each.</summary>
+    public QuorumOptions? Quorum { get; init; }
 }
 
 /// <summary>A whole cluster in virtual time on one thread: hosts, network and the history they write. Everything follows from the seed.</summary>
@@ -155,13 +158,13 @@ public sealed class World
     }
 
     internal MembershipNode Build(Host host, ulong ringSequence) =>
-        new(Start(host.Id, host.Boot, ringSequence, ClusterSecret, (int)(_random.NextUInt64() >> 33)), _ciphers);
+        new(Start(host.Id, host.Boot, ringSequence, host.QuorumOnDisk, ClusterSecret, (int)(_random.NextUInt64() >> 33)), _ciphers);
 
     /// <summary>A node of the same configuration under another key, for an intruder.</summary>
     internal MembershipNode BuildForeign(NodeId id) =>
-        new(Start(id, new BootId(_random.NextUInt64(), _random.NextUInt64()), 0, ForeignSecret, 1), _ciphers);
+        new(Start(id, new BootId(_random.NextUInt64(), _random.NextUInt64()), 0, null, ForeignSecret, 1), _ciphers);
 
-    private NodeStart Start(NodeId id, BootId boot, ulong ringSequence, byte[] secret, int seed)
+    private NodeStart Start(NodeId id, BootId boot, ulong ringSequence, QuorumRecord? record, byte[] secret, int seed)
     {
         var links = new LinkOptions
         {
@@ -175,8 +178,9 @@ public sealed class World
         };
         var totem = new TotemOptions { Nodes = Nodes, Self = id, PostTokenBytes = _options.PostTokenBytes, Votes = _options.Votes }
             .WithProfile(_options.Token, _options.Consensus, _options.LinkDown);
-        var quorum = new QuorumOptions { Self = id, Voters = [.. Nodes.Nodes(Nodes.All).Select(node => new Voter(node, 1))] };
-        return new NodeStart(links, totem, quorum, null, new CpgOptions { Self = id }, boot, ringSequence, ringSequence, seed);
+        var quorum = _options.Quorum is { } settings ? settings with { Self = id }
+            : new QuorumOptions { Self = id, Voters = [.. Nodes.Nodes(Nodes.All).Select(node => new Voter(node, 1))] };
+        return new NodeStart(links, totem, quorum, record, new CpgOptions { Self = id }, boot, ringSequence, ringSequence, seed);
     }
 
     /// <summary>Ring neighbours of a process that ended see their tripwire close, unless the network keeps it from them.</summary>
