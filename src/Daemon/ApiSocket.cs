@@ -7,22 +7,24 @@ namespace Membership.Daemon;
 /// <summary>The place of the Unix socket: its directory is made for owner and group only, and a live server's socket is never taken away.</summary>
 internal static class ApiSocket
 {
-    /// <summary>Of a directory that the daemon makes: others than owner and group do not even reach the socket.</summary>
+    /// <summary>Of a directory that the daemon makes: others than owner and group do not even reach the socket, unless api.roles names some.</summary>
     private const UnixFileMode DirectoryMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute;
 
-    /// <summary>Of the socket.</summary>
-    public const UnixFileMode SocketMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
+    private const UnixFileMode SocketMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
+
+    /// <summary>Of the socket. Roles decide who may do what; where some name other users than root and the daemon's, those must be able to connect.</summary>
+    public static UnixFileMode Mode(bool admitsOthers) => admitsOthers ? SocketMode | UnixFileMode.OtherRead | UnixFileMode.OtherWrite : SocketMode;
 
     /// <summary>Makes the directory and removes what a daemon that was killed left behind.</summary>
     /// <exception cref="StartException">74: the path cannot be used, or somebody answers there.</exception>
-    public static void Prepare(string path)
+    public static void Prepare(string path, bool admitsOthers)
     {
         if (System.Text.Encoding.UTF8.GetByteCount(path) > ConfigurationReader.SocketPathBytesMax)
             throw new StartException(ExitCode.Usage, $"{path}: longer than {ConfigurationReader.SocketPathBytesMax} bytes, the limit of the system for a Unix socket. Choose a shorter path with --socket.");
         try
         {
             var directory = Path.GetDirectoryName(path)!;   // the path is absolute
-            if (!Directory.Exists(directory)) Directory.CreateDirectory(directory, DirectoryMode);
+            if (!Directory.Exists(directory)) Directory.CreateDirectory(directory, admitsOthers ? DirectoryMode | UnixFileMode.OtherExecute : DirectoryMode);
             CheckWriters(directory);
             RemoveStale(path);
         }

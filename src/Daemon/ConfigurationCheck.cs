@@ -1,4 +1,5 @@
 using Membership.Daemon.Configuration;
+using Membership.Grpc.Tls;
 
 namespace Membership.Daemon;
 
@@ -8,7 +9,7 @@ internal static class ConfigurationCheck
     /// <summary>Prints what is wrong, or the effective values; returns the exit code.</summary>
     public static int Run(CommandLine line, TextWriter output, TextWriter errors)
     {
-        var result = WithKeys(Read(line.ConfigFile, line.Node));
+        var result = WithCertificates(WithKeys(Read(line.ConfigFile, line.Node)));
         if (line.Json) output.WriteLine(EffectiveConfiguration.Json(line.ConfigFile, result, line.Effective));
         else
         {
@@ -47,5 +48,23 @@ internal static class ConfigurationCheck
         var mistakes = new MistakeList(configuration.KeyFile);
         KeyFile.Read(configuration.KeyFile, mistakes);
         return result with { Mistakes = [.. result.Mistakes, .. mistakes.Mistakes], Configuration = mistakes.IsEmpty ? configuration : null };
+    }
+
+    // As with keys: missing files are a warning here, and the daemon will not start without them.
+    private static ConfigurationResult WithCertificates(ConfigurationResult result)
+    {
+        if (result.Configuration is not { Api: { Tcp: not null, Tls: var files } } configuration) return result;
+        string[] missing = [.. new[] { files.Authorities, files.Certificate, files.Key }.Where(file => !File.Exists(file))];
+        if (missing.Length > 0)
+            return result with { Warnings = [.. result.Warnings, .. missing.Select(file => new Mistake(file, 0, 0, "", "does not exist here: the daemon will not start without it, because api.tcp is set. Make it with mbr ca issue."))] };
+        try
+        {
+            TlsIdentity.Load(files);
+            return result;
+        }
+        catch (TlsFileException unusable)
+        {
+            return result with { Mistakes = [.. result.Mistakes, new Mistake(configuration.File, 0, 0, "api.tls", unusable.Message)], Configuration = null };
+        }
     }
 }

@@ -3,7 +3,7 @@ using System.Net;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Threading.Channels;
-using Grpc.Core;
+using Membership.Daemon.Access;
 using Membership.Daemon.Configuration;
 using Membership.Daemon.Ring;
 using Membership.Daemon.Services;
@@ -12,7 +12,7 @@ using Membership.Daemon.State;
 using Membership.Daemon.Telemetry;
 using Membership.Daemon.Witness.Client;
 using Membership.Grpc.Server;
-using Membership.Grpc.Unix;
+using Membership.Grpc.Server.Services;
 using Membership.Links;
 using Membership.Node;
 using Microsoft.Extensions.Logging;
@@ -60,6 +60,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private GroupApi? _groups;
     private GrpcServer? _server;
     private DaemonTelemetry? _telemetry;
+    private ClientAccess? _access;
 
     private DaemonProcess(CommandLine line, ILoggerFactory loggers, ClusterConfiguration configuration, NodeConfiguration self)
     {
@@ -98,8 +99,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
         await StartAsync();
         using var ends = new CancellationTokenSource();
         var keeping = Task.WhenAll(
-            StopOnFailure(FeedWatchdogAsync(ends.Token), stop), StopOnFailure(TellViewsAsync(ends.Token), stop), StopOnFailure(ReloadKeysAsync(ends.Token), stop),
-            StopOnFailure(_groups!.WatchStallsAsync(ends.Token), stop), StopOnFailure(_telemetry!.RunAsync(ends.Token), stop),   // both made by StartAsync
+            StopOnFailure(FeedWatchdogAsync(ends.Token), stop), StopOnFailure(TellViewsAsync(ends.Token), stop), StopOnFailure(ReloadAsync(ends.Token), stop),
+            StopOnFailure(_groups!.WatchStallsAsync(ends.Token), stop), StopOnFailure(_telemetry!.RunAsync(ends.Token), stop), StopOnFailure(_access!.RunAsync(ends.Token), stop),   // all made by StartAsync
             StopOnFailure(_witness?.RunAsync(ends.Token) ?? Task.CompletedTask, stop));
 
         await Task.WhenAny(stop.Task, Host.Completion);
@@ -135,7 +136,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         WitnessSetup.Check(_configuration, _self);
         _state = OpenState();
         if (_state.Warning is { } warning) Log.StateWarning(_logger, _line.StateDirectory, warning);
-        ApiSocket.Prepare(_socket);
+        _access = ClientAccess.Open(_configuration, _self, _socket, _logger, TimeProvider.System);
 
         Span<byte> random = stackalloc byte[20];
         RandomNumberGenerator.Fill(random);
@@ -147,7 +148,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
         _host = StartRing(keys, boot, seed, _state, out var metrics);
         _witness = WitnessSetup.Create(_configuration, _self, boot, _witnessFeed, _host, _logger);
         _telemetry = await StartTelemetryAsync(_host, boot, metrics);
-        _server = await StartServerAsync(_host, boot);
+        _server = await StartServerAsync(_host, boot, _access);
+        _access.Started();
 
         Log.Ready(_logger, (long)Stopwatch.GetElapsedTime(_started).TotalMilliseconds, _self.Name, _socket);
         if (_telemetry.Page is { } page) Log.PageServed(_logger, page);
@@ -207,7 +209,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         return DaemonTelemetry.StartAsync(identity, source, host.Clock, _line.Page ?? _configuration.Api.Page, _loggers);
     }
 
-    private async Task<GrpcServer> StartServerAsync(RingHost host, BootId boot)
+    private async Task<GrpcServer> StartServerAsync(RingHost host, BootId boot, ClientAccess access)
     {
         var protoViews = new ProtoViews(_configuration);
         var protoQuorum = new ProtoQuorum(_configuration, protoViews, _witness is { } session ? session.State : null);
@@ -216,13 +218,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         _membership = new MembershipApi(host, _log, _views, _verdicts, _receipts, status, report, protoViews, _configuration.Ring.MessageBytesMax, boot.Short, _leaving.Token);
         _groups = new GroupApi(
             new GroupServices(_self.Id, boot.Short, host, _groupHub, _groupLog, _receipts, GroupMessageBytesMax, TimeProvider.System), _leaving.Token);
-        var settings = new GrpcServerSettings
-        {
-            SocketPath = _socket,
-            SocketMode = ApiSocket.SocketMode,
-            LoggerFactory = _loggers,
-            Options = new GrpcServerOptions { MaxReceiveBytes = 2 * _configuration.Ring.MessageBytesMax + 65536, Authorize = Authorize },
-        };
+        var settings = access.Settings(new GrpcServerOptions { MaxReceiveBytes = 2 * _configuration.Ring.MessageBytesMax + 65536 }, _loggers);
         try
         {
             return await GrpcServer.StartAsync(
@@ -233,22 +229,15 @@ internal sealed class DaemonProcess : IAsyncDisposable
                     map.MapGrpcService(new QuorumApi(host, _verdicts, protoQuorum, boot.Short));
                     map.MapGrpcService(_groups);
                     map.MapGrpcService(new FaultApi(host, _configuration, _line.AllowFaultInjection));
+                    map.MapGrpcService(new AdminApi(access.Control));
+                    map.MapGrpcReflection([.. MethodTable.Services()]);
                 },
                 CancellationToken.None);
         }
         catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException or System.Net.Sockets.SocketException)
         {
-            throw new StartException(ExitCode.InputOutput, $"{_socket}: clients cannot be served there: {unusable.Message} Name another place with --socket PATH.");
+            throw new StartException(ExitCode.InputOutput, $"clients cannot be served at {_socket}{(_configuration.Api.Tcp is { } tcp ? $" and {tcp}" : "")}: {unusable.Message} Name another socket with --socket PATH, or correct api.tcp.");
         }
-    }
-
-    // For now one role: root and the daemon's own user may do everything, nobody else anything.
-    private Status? Authorize(ServerCallContext context)
-    {
-        if (context.GetUnixPeer() is not { } peer) return new Status(StatusCode.PermissionDenied, "the kernel does not say who calls; only local clients are served");
-        if (peer.UserId == 0 || peer.UserId == UnixPeer.OwnUserId) return null;
-        Log.ClientRefused(_logger, peer.UserId, peer.ProcessId, context.Method, UnixPeer.OwnUserId);
-        return new Status(StatusCode.PermissionDenied, $"user {peer.UserId} may not use this daemon; allowed are root and user {UnixPeer.OwnUserId}, whom it runs as. Call as one of them, for example with sudo.");
     }
 
     /// <summary>Leaves where that is still to be done, then ends the clients' calls.</summary>
@@ -349,13 +338,17 @@ internal sealed class DaemonProcess : IAsyncDisposable
         return list.IsEmpty ? keys : null;
     }
 
-    private async Task ReloadKeysAsync(CancellationToken cancellationToken)
+    private async Task ReloadAsync(CancellationToken cancellationToken)
     {
         try
         {
             while (await _hangups.Reader.WaitToReadAsync(cancellationToken))
             {
-                while (_hangups.Reader.TryRead(out _)) await ReloadKeysOnceAsync(cancellationToken);
+                while (_hangups.Reader.TryRead(out _))
+                {
+                    await ReloadKeysAsync(cancellationToken);
+                    _access!.Reload();   // made by StartAsync
+                }
             }
         }
         catch (Exception ends) when (ends is OperationCanceledException or RingStoppedException)
@@ -364,7 +357,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         }
     }
 
-    private async Task ReloadKeysOnceAsync(CancellationToken cancellationToken)
+    private async Task ReloadKeysAsync(CancellationToken cancellationToken)
     {
         if (ReadKeys(out var mistakes) is not { } keys)
         {

@@ -133,9 +133,6 @@ internal static partial class Log
     [LoggerMessage(EventId = 6014, Level = LogLevel.Warning, Message = "clients may inject faults into this daemon (--allow-fault-injection). Never start a production node like this")]
     public static partial void FaultInjectionAllowed(ILogger logger);
 
-    [LoggerMessage(EventId = 6015, Level = LogLevel.Warning, Message = "user {UserId} (process {ProcessId}) was refused {Method}; allowed are root and user {Own}, whom this daemon runs as")]
-    public static partial void ClientRefused(ILogger logger, long userId, int processId, string method, long own);
-
     [LoggerMessage(EventId = 6040, Level = LogLevel.Information, Message = "metrics and health are served at {Page}metrics, livez, readyz and healthz")]
     public static partial void PageServed(ILogger logger, Uri page);
 

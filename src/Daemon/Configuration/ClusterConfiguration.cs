@@ -1,5 +1,7 @@
 using System.Net;
 using Membership.Cpg;
+using Membership.Daemon.Access;
+using Membership.Grpc.Tls;
 using Membership.Links;
 using Membership.Quorum;
 using Membership.Totem;
@@ -217,7 +219,14 @@ internal sealed record WitnessConfiguration(
 /// <param name="Socket">Unix socket, absolute; null = the daemon's default.</param>
 /// <param name="Tcp">Network and port for remote clients, as written; null = none.</param>
 /// <param name="Page">Address of the HTTP page with metrics and health; null = none.</param>
-internal sealed record ApiConfiguration(string? Socket, string? Tcp, IPEndPoint? Page);
+internal sealed record ApiConfiguration(string? Socket, string? Tcp, IPEndPoint? Page)
+{
+    /// <summary>Certificate, key and authorities of the TCP listener.</summary>
+    public required TlsFiles Tls { get; init; }
+
+    /// <summary>Who has which role, in the order of the file.</summary>
+    public required IReadOnlyList<RoleGrant> Roles { get; init; }
+}
 
 /// <summary>Where measurements go, beside the page.</summary>
 /// <param name="Otlp">Collector that metrics and traces are sent to; null = none.</param>

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text;
 using Membership.Links;
 
 namespace Membership.Daemon.Configuration;
@@ -151,31 +150,17 @@ internal sealed partial class ConfigurationReader
         return ring;
     }
 
-    private static ApiConfiguration ReadApi(MapBinder file)
+    private ApiConfiguration ReadApi(MapBinder file)
     {
         const string Remedy = "Write for example api: { socket: /run/membership/api.sock }, or delete the line.";
-        if (file.Map("api", Remedy, "socket", "tcp", "page") is not { } map) return new ApiConfiguration(null, null, null);
-        var socket = map.Text("socket", "an absolute path", "Write for example /run/membership/api.sock.");
-        if (socket is not null && !Path.IsPathRooted(socket)) map.Add("socket", $"is {Printable.Value(socket)}, not an absolute path. Write for example /run/membership/api.sock.");
-        else if (socket is not null && Encoding.UTF8.GetByteCount(socket) > SocketPathBytesMax)
-            map.Add("socket", $"is {Encoding.UTF8.GetByteCount(socket)} bytes long, above {SocketPathBytesMax}, the limit of the system. Choose a shorter path.");
-        var tcp = map.Text("tcp", "a network and port", "Write for example 10.0.0.0/24:7801.");
-        if (tcp is not null && !IsNetworkAndPort(tcp)) map.Add("tcp", $"is {Printable.Value(tcp)}, not an address or network with a port. Write for example 10.0.0.0/24:7801.");
-        else if (tcp is not null) map.Warn("tcp", "is kept but not served by this version: clients reach the daemon by its Unix socket.");
+        if (file.Map("api", Remedy, "socket", "tcp", "tls", "roles", "page") is not { } map) return new ApiConfiguration(null, null, null) { Tls = ReadTls(null), Roles = [] };
+        var (socket, tcp) = (ReadSocket(map), ReadTcp(map));
         var page = map.Text("page", "an address and port", "Write for example 127.0.0.1:7800.");
         IPEndPoint? at = null;
         if (page is not null && !(Units.TryEndPoint(page, out at) && at.Port != 0)) map.Add("page", $"is {Printable.Value(page)}, not an address and port. Write for example 127.0.0.1:7800.");
         else if (at is not null && !IPAddress.IsLoopback(at.Address))
             map.Warn("page", $"is {at}, not a loopback address: whoever reaches it may read metrics and health. Write 127.0.0.1:{at.Port}, or see to it that only a management network does.");
-        return new ApiConfiguration(socket, tcp, at);
-    }
-
-    private static bool IsNetworkAndPort(string text)
-    {
-        var slash = text.IndexOf('/');
-        if (slash < 0) return Units.TryEndPoint(text, out var at) && at.Port != 0;
-        var colon = text.LastIndexOf(':');
-        return colon > slash && ushort.TryParse(text.AsSpan(colon + 1), out var port) && port != 0 && IPNetwork.TryParse(text.AsSpan(0, colon), out _);
+        return new ApiConfiguration(socket, tcp, at) { Tls = ReadTls(map), Roles = ReadRoles(map, tcp is not null) };
     }
 
     private int ReadResources(MapBinder file)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Membership.Daemon.Access;
 using Membership.Node;
 using Membership.Quorum;
 
@@ -39,6 +40,14 @@ internal static class EffectiveConfiguration
         foreach (var value in QuorumValues(c)) yield return value;
         yield return Word("api.socket", c.Api.Socket ?? "/run/membership/api.sock");
         yield return Word("api.tcp", c.Api.Tcp ?? "none");
+        yield return Word("api.tls.ca", c.Api.Tls.Authorities);
+        yield return Word("api.tls.certificate", c.Api.Tls.Certificate);
+        yield return Word("api.tls.key", c.Api.Tls.Key);
+        foreach (var role in RoleText.Grantable)
+        {
+            string[] grantees = [.. c.Api.Roles.Where(grant => grant.Role == role).Select(grant => Printable.Text(grant.Text))];
+            yield return Word($"api.roles.{RoleText.Of(role)}", grantees.Length == 0 ? "none" : string.Join(", ", grantees));
+        }
         yield return Word("api.page", c.Api.Page?.ToString() ?? "none");
         yield return Word("telemetry.otlp", c.Telemetry.Otlp?.ToString() ?? "none");
         yield return Word("telemetry.protocol", c.Telemetry.Protocol.ToString().ToLowerInvariant());

@@ -145,7 +145,7 @@ internal sealed class ClientCall<TRequest, TResponse> : IAsyncStreamReader<TResp
         if (failure is null) return new RpcException(new Status(StatusCode.Internal, "The call has ended."));
         if (_expired || _options.CancellationToken.IsCancellationRequested) return new RpcException(StatusOf(failure));
         // The server may have ended the call on purpose; then its status is in the replies, which only their reader can take.
-        return failure is OperationCanceledException
+        return failure is OperationCanceledException or ObjectDisposedException
             ? new RpcException(new Status(StatusCode.Unavailable, "The server takes no more requests in this call; its status follows the replies.", failure))
             : new RpcException(StatusOf(failure));
     }

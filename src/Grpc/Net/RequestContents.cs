@@ -57,7 +57,15 @@ internal sealed class StreamingRequestContent : HttpContent
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
         // The headers must leave before the first message: it may come much later, or only after a reply.
-        await stream.FlushAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await stream.FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            _stream.TrySetCanceled(CancellationToken.None);   // the server has answered already: a writer must not wait for a stream that never comes
+            throw;
+        }
         if (!_stream.TrySetResult(stream)) throw new IOException("The connection was replaced while requests were being sent, so they cannot be sent again.");
         await _completed.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }

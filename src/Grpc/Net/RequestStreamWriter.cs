@@ -64,7 +64,7 @@ internal sealed class RequestStreamWriter<TRequest, TResponse> : IClientStreamWr
             if (_completed) return;
             _completed = true;
             if (_call.IsEnded) return;
-            await FlushAsync().ConfigureAwait(false);
+            if (_buffer.Length > 0) await FlushAsync().ConfigureAwait(false);   // with nothing left to send, a server that takes no more is no failure
             _content.Complete();
         }
         finally

@@ -40,7 +40,7 @@ public sealed class ConfigurationTests
         var result = Read(Example);
 
         Assert.Empty(result.Mistakes);
-        Assert.Equal(["api.tcp", "resources"], result.Warnings.Select(w => w.Path));
+        Assert.Equal(["resources"], result.Warnings.Select(w => w.Path));
         Assert.All(result.Warnings, w => Assert.True(w.Line > 0 && w.Column > 0));
     }
 
