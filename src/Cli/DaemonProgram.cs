@@ -30,7 +30,18 @@ internal static class DaemonProgram
     }
 
     /// <summary>Runs it, passes its output through, and returns its exit code.</summary>
-    public static async Task<int> RunAsync(CliHost host, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    public static Task<int> RunAsync(CliHost host, IReadOnlyList<string> arguments, CancellationToken cancellationToken) =>
+        RunAsync(host, arguments, host.Output, host.Error, cancellationToken);
+
+    /// <summary>Runs it and returns what it writes to standard output.</summary>
+    public static async Task<byte[]> ReadAsync(CliHost host, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        using var output = new MemoryStream();
+        await RunAsync(host, arguments, output, TextWriter.Null, cancellationToken);
+        return output.ToArray();
+    }
+
+    private static async Task<int> RunAsync(CliHost host, IReadOnlyList<string> arguments, Stream output, TextWriter errors, CancellationToken cancellationToken)
     {
         var program = Find(host);
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
@@ -40,8 +51,8 @@ internal static class DaemonProgram
         try
         {
             await Task.WhenAll(
-                process.StandardOutput.BaseStream.CopyToAsync(host.Output, either.Token),
-                CopyAsync(process.StandardError, host.Error, either.Token));
+                process.StandardOutput.BaseStream.CopyToAsync(output, either.Token),
+                CopyAsync(process.StandardError, errors, either.Token));
             await process.WaitForExitAsync(either.Token);
             return process.ExitCode;
         }

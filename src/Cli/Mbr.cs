@@ -47,6 +47,8 @@ internal static class Mbr
         root.Subcommands.Add(Noun("bench", "Benchmarks.", BenchCommand.Ring(host)));
         root.Subcommands.Add(Noun("key", "The keys of the cluster.", KeyGenerateCommand.Create(host)));
         root.Subcommands.Add(Noun("config", "The configuration.", ConfigCommands.Check(host), ConfigCommands.Show(host), ConfigInitCommand.Create(host), ConfigImportCommand.Create(host)));
+        root.Subcommands.Add(Noun("check", "Judgements for a monitoring system.", CheckCommands.Quorum(host), CheckCommands.Links(host)));
+        root.Subcommands.Add(DoctorCommand.Create(host));
         root.Subcommands.Add(DemoCommand.Create(host));
         root.Subcommands.Add(ExplainCommand.Create(host));
         root.Subcommands.Add(CompletionCommand.Create(host));
