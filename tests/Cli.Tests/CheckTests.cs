@@ -16,7 +16,11 @@ public sealed class CheckTests : IDisposable
         var daemon = new FakeDaemon { Status = status };
         daemon.Verdicts.Add(new Quorum
         {
-            Quorate = quorate, Votes = votes, VotesNeeded = 2, VotesExpected = 3, Reason = "so it is",
+            Quorate = quorate,
+            Votes = votes,
+            VotesNeeded = 2,
+            VotesExpected = 3,
+            Reason = "so it is",
             Members = { new QuorumMember { Node = 1, Name = "n1", Votes = 1, Present = true }, new QuorumMember { Node = 2, Name = "n2", Votes = 1, Present = present } },
         });
         return daemon;
