@@ -1,15 +1,17 @@
 #!/bin/bash
 # Throughput and latency of this project's ring beside corosync's, in one run on one machine, each node in a namespace of its own.
 #
-#   bench/peers/run.sh [--rounds 5] [--seconds 2] [--sizes 64,1024,65536] [--systems corosync-rr,corosync,membership] [--out DIR]
+#   bench/peers/run.sh [--rounds 5] [--seconds 2] [--sizes 64,1024,65536] [--systems corosync-rr,corosync,membership] [--paced yes|no] [--out DIR]
 #
 # corosync-rr is corosync as shipped (SCHED_RR 99), corosync the same with "system { sched_rr: no }"; both with knet, aes256 and
-# sha256. corosync-udpu is the unencrypted udpu transport without SCHED_RR. membership is ./membershipd with its defaults.
+# sha256. corosync-udpu is the unencrypted udpu transport without SCHED_RR. membership is ./membershipd with its defaults, measured on
+# the raw ring; membership-cpg is the same measured in a closed process group by one client at each daemon, as corosync's library is.
 # The systems take turns: each round starts one, measures every case, stops it, goes on to the next. Only ratios inside one run
 # count. Results: DIR/rows.jsonl (one object per case and round) and a markdown table on standard output.
 #
 # Cases: "one" and "all" (that many nodes send without a limit of their own) per size, and "lone" (node 1 has one message at a
-# time on its way). Messages/s are those of the slowest receiver. Needs root, iproute2, util-linux, jq, gcc, corosync and libcpg-dev.
+# time on its way). Messages/s are those of the slowest receiver. With --paced yes (default no) Membership is measured once more at
+# 50 % and 80 % of the rate it just reached ("one-50", "one-80", "all-50", "all-80"); latency then counts from when a message was due. Needs root, iproute2, util-linux, jq, gcc, corosync and libcpg-dev.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -20,7 +22,7 @@ NODES=3
 CLUSTER_WAIT_S=30
 WINDOW_MESSAGES=2048
 WINDOW_BYTES=$((1024 * 1024))
-rounds=5 seconds=2 sizes=64,1024,65536 systems=corosync-rr,corosync,membership out=
+rounds=5 seconds=2 sizes=64,1024,65536 systems=corosync-rr,corosync,membership paced=no out=
 MBR=${MBR:-$root/mbr}
 MEMBERSHIPD=${MEMBERSHIPD:-$root/membershipd}
 
@@ -30,6 +32,7 @@ while (($#)); do
         --seconds) seconds=$2 ;;
         --sizes) sizes=$2 ;;
         --systems) systems=$2 ;;
+        --paced) paced=$2 ;;
         --out) out=$2 ;;
         *) echo "run.sh: unknown option $1" >&2; exit 64 ;;
     esac
@@ -144,9 +147,10 @@ membership_start() {
 
 # What mbr reports, under the names of cpgload.
 membership_client() {
-    local node=$1
+    local node=$1 what=(ring)
     shift
-    "$MBR" bench ring --json --socket "$work/n$node.sock" --warmup 700ms "$@" | jq -c --argjson node "$node" '
+    [ "$system" = membership-cpg ] && what=(cpg --members $NODES --group "$kind-$size-$round" --timeout 30s)
+    "$MBR" bench "${what[@]}" --json --socket "$work/n$node.sock" --warmup 700ms "$@" | jq -c --argjson node "$node" '
         def latency: if . == null then { count: 0, p50: 0, p99: 0, p999: 0 } else { count, p50, p99, p999: .p99_9 } end;
         { node: $node, size, outstanding, seconds, sent, cuts, messages_per_second: .delivered_per_s, megabytes_per_second: .mb_per_s,
           self_us: (.latency_us.self | latency), other_us: (.latency_us.other | latency), order_errors, view_changes }'
@@ -161,7 +165,13 @@ cluster_stop() {
     NETNS_PIDS=()
 }
 
-# run_case ROUND SYSTEM KIND SIZE: KIND is one, all or lone.
+# What one sender has to send a second for a share (percent) of what the system delivered in a case of this round.
+paced_rate() {
+    jq -s --argjson round "$round" --arg system "$system" --arg kind "${kind%-*}" --argjson size "$size" --argjson percent "${kind#*-}" --argjson senders "$([ "${kind%-*}" = all ] && echo $NODES || echo 1)" \
+        '[.[] | select(.round == $round and .system == $system and .kind == $kind and .size == $size)] | last | ([.nodes[].messages_per_second] | min) * $percent / 100 / $senders | floor | if . < 1 then 1 else . end' "$rows"
+}
+
+# run_case ROUND SYSTEM KIND SIZE: KIND is one, all, lone, or one or all with -PERCENT.
 run_case() {
     local round=$1 system=$2 kind=$3 size=$4 node flags clients=() status=0 cpu0 cpu1 user0 user1 family=${2%%-*}
     measure_wait_quiet
@@ -171,11 +181,13 @@ run_case() {
         if [ "$family" = corosync ]; then flags+=(--group "$kind-$size-$round"); else flags=(--size "$size" --seconds "${seconds}s"); fi
         if [ "$kind" = lone ]; then
             flags+=(--outstanding 1)
+        elif [[ $kind == *-* ]]; then
+            flags+=(--rate "$(paced_rate)")
         elif [ "$family" = membership ]; then
             # The window closes over a sender's own deliveries, but the other senders may outrun its reader on a busy machine: the daemon then cuts it off ("cuts").
             flags+=(--outstanding $((size * WINDOW_MESSAGES > WINDOW_BYTES ? WINDOW_BYTES / size : WINDOW_MESSAGES)))
         fi
-        if [ "$kind" != all ] && ((node > 1)); then flags+=(--receive-only); fi
+        if [ "${kind%-*}" != all ] && ((node > 1)); then flags+=(--receive-only); fi
         "${family}_client" $node "${flags[@]}" > "$work/client$node.json" 2> "$work/client$node.err" &
         clients+=($!)
     done
@@ -200,6 +212,8 @@ for ((round = 1; round <= rounds; round++)); do
         for size in ${sizes//,/ }; do
             run_case $round "$system" one "$size"
             run_case $round "$system" all "$size"
+            [ "$paced:$family" = yes:membership ] || continue
+            for kind in one-50 one-80 all-50 all-80; do run_case $round "$system" $kind "$size"; done
         done
         run_case $round "$system" lone 64
         run_case $round "$system" lone 1024

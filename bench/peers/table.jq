@@ -6,7 +6,7 @@ def rate: round_to(if . == null then 0 elif . >= 100 then 0 else 1 end);
 
 # The slowest receiver's rate; a node that reported nothing makes the case worth 0.
 def delivered: if (.nodes | length) < 3 or .status != 0 then 0 else [.nodes[].messages_per_second] | min end;
-def senders: if .kind == "all" then .nodes else [.nodes[] | select(.self_us.count > 0)] end;
+def senders: if .kind | startswith("all") then .nodes else [.nodes[] | select(.self_us.count > 0)] end;
 def summary: {
     system: .[0].system, kind: .[0].kind, size: .[0].size,
     rates: map(delivered),
@@ -32,11 +32,18 @@ def note: if .failed > 0 then " (\(.failed) failed)" else "" end;
   "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
   ($cases | map(select(.kind == "lone")) | sort_by([.size, .system])[]
     | "| \(.size) | \(.system)\(note) | \(.rates | median | rate) | \(.self_p50 | round_to(0)) | \(.self_p99 | round_to(0)) | \(.self_p999 | round_to(0)) | \(.other_p50 | round_to(0)) | \(.other_p99 | round_to(0)) | \(.other_p999 | round_to(0)) |"),
-  (if ($cases | map(select(.system == "membership")) | length) > 0 then
+  (if ($cases | map(select(.kind | contains("-"))) | length) > 0 then
+    "",
+    "| senders, % of own maximum | bytes | system | msg/s | self p50 µs | self p99 | other p50 | other p99 |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ($cases | map(select(.kind | contains("-"))) | sort_by([.kind, .size, .system])[]
+      | "| \(.kind | sub("-"; ", ")) | \(.size) | \(.system)\(note) | \(.rates | median | rate) | \(.self_p50 | round_to(0)) | \(.self_p99 | round_to(0)) | \(.other_p50 | round_to(0)) | \(.other_p99 | round_to(0)) |")
+  else empty end),
+  (if ($cases | map(select(.system | startswith("membership"))) | length) > 0 then
     "",
     "| case | against | msg/s, ours : theirs | lone self p50, ours : theirs |",
     "| --- | --- | --- | --- |",
-    ($cases | map(select(.system == "membership")) | sort_by([.kind, .size])[] as $ours
-      | $cases[] | select(.system != "membership" and .kind == $ours.kind and .size == $ours.size) as $theirs
-      | "| \($ours.kind) \($ours.size) B | \($theirs.system) | \(if ($theirs.rates | median) > 0 then ($ours.rates | median) / ($theirs.rates | median) | round_to(2) else "-" end) | \(if $ours.kind == "lone" and ($theirs.self_p50 // 0) > 0 then $ours.self_p50 / $theirs.self_p50 | round_to(2) else "-" end) |")
+    ($cases | map(select(.system | startswith("membership"))) | sort_by([.system, .kind, .size])[] as $ours
+      | $cases[] | select((.system | startswith("membership") | not) and .kind == $ours.kind and .size == $ours.size) as $theirs
+      | "| \($ours.system): \($ours.kind) \($ours.size) B | \($theirs.system) | \(if ($theirs.rates | median) > 0 then ($ours.rates | median) / ($theirs.rates | median) | round_to(2) else "-" end) | \(if $ours.kind == "lone" and ($theirs.self_p50 // 0) > 0 then $ours.self_p50 / $theirs.self_p50 | round_to(2) else "-" end) |")
   else empty end)

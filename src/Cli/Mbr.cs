@@ -44,7 +44,7 @@ internal static class Mbr
         root.Subcommands.Add(Noun("view", "The views of the ring.", ViewListCommand.Create(host)));
         root.Subcommands.Add(WatchCommand.Create(host));
         root.Subcommands.Add(Noun("ring", "The raw ordered ring.", RingCommands.Tail(host), RingCommands.Send(host)));
-        root.Subcommands.Add(Noun("bench", "Benchmarks.", BenchCommand.Ring(host)));
+        root.Subcommands.Add(Noun("bench", "Benchmarks.", BenchCommand.Ring(host), BenchCommand.Cpg(host)));
         root.Subcommands.Add(Noun("key", "The keys of the cluster.", KeyGenerateCommand.Create(host)));
         root.Subcommands.Add(Noun("config", "The configuration.", ConfigCommands.Check(host), ConfigCommands.Show(host), ConfigInitCommand.Create(host), ConfigImportCommand.Create(host)));
         root.Subcommands.Add(Noun("check", "Judgements for a monitoring system.", CheckCommands.Quorum(host), CheckCommands.Links(host)));

@@ -101,6 +101,11 @@ internal sealed partial class FakeDaemon : IQuorumCalls, IAdminCalls, IGroupCall
             await Task.Delay(Timeout.Infinite, cancellationToken);
     }
 
+    /// <summary>Sessions in bytes.</summary>
+    public Func<ResponseTaker, IRawGroupSession> RawGroups { get; init; } = static _ => throw new NotSupportedException("no sessions in bytes here");
+
+    public IRawGroupSession OpenRaw(ResponseTaker taker, CancellationToken cancellationToken) => RawGroups(taker);
+
     public IGroupSession Open(CancellationToken cancellationToken)
     {
         ThrowFailure();

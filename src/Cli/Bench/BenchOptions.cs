@@ -21,4 +21,8 @@ internal sealed record BenchOptions(
     int Outstanding,
     double Rate,
     DeliveryLevel Level,
-    bool IdleFirst);
+    bool IdleFirst)
+{
+    /// <summary>Of a group: begin once it has so many members.</summary>
+    public int Members { get; init; } = 1;
+}

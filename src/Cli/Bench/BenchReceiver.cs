@@ -23,54 +23,32 @@ internal sealed class MeasuredWindow
     public double Seconds => (Volatile.Read(ref _untilNs) - Volatile.Read(ref _fromNs)) / 1e9;
 }
 
-/// <summary>Listens to one daemon: counts, measures latency, and checks that each sender's messages come once and in order.</summary>
+/// <summary>Listens to the ring of one daemon.</summary>
 /// <param name="daemon">The daemon listened to.</param>
 /// <param name="run">The run of this process; its messages are waited for at the end.</param>
 /// <param name="index">Which sender of this process sends through the same daemon.</param>
 /// <param name="window">When to measure.</param>
 internal sealed class BenchReceiver(IDaemon daemon, uint run, ushort index, MeasuredWindow window)
 {
-    private readonly Dictionary<(uint Run, ushort Sender), uint> _next = [];
+    private readonly BenchTally _tally = new(daemon.Socket, run, index, window);
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private long _ownRun;
     private uint _settled;   // of the response at hand: one above the last own message
     private bool _hasView;
 
     /// <summary>Completes with the first view.</summary>
     public Task Ready => _ready.Task;
 
-    /// <summary>Latency of messages sent through this daemon.</summary>
-    public LatencyHistogram Self { get; } = new();
-
-    /// <summary>Latency of messages sent through other daemons.</summary>
-    public LatencyHistogram Other { get; } = new();
-
-    /// <summary>Latency of messages that found the ring idle.</summary>
-    public LatencyHistogram AfterIdle { get; } = new();
-
-    /// <summary>Messages delivered in the measured time.</summary>
-    public long Delivered { get; private set; }
-
-    /// <summary>Payload bytes delivered in the measured time.</summary>
-    public long Bytes { get; private set; }
+    /// <summary>What was read.</summary>
+    public BenchTally Tally => _tally;
 
     /// <summary>Regular views after the first.</summary>
     public int ViewChanges { get; private set; }
-
-    /// <summary>How the order was broken first; null when it never was.</summary>
-    public string? OrderError { get; private set; }
-
-    /// <summary>How often it was broken.</summary>
-    public long OrderErrors { get; private set; }
 
     /// <summary>Times the daemon cut this reader off because it was too slow; what it missed is not measured.</summary>
     public int Cuts { get; private set; }
 
     /// <summary>Sends through the same daemon; null: nobody of this process. Set before it sends.</summary>
     public BenchSender? Sender { get; set; }
-
-    /// <summary>Messages of this process delivered here so far.</summary>
-    public long OwnRun => Volatile.Read(ref _ownRun);
 
     /// <summary>Listens until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -81,7 +59,7 @@ internal sealed class BenchReceiver(IDaemon daemon, uint run, ushort index, Meas
             {
                 // What was missed is gone: the order is checked anew from here on, and nobody waits for messages that may be among it.
                 Cuts++;
-                _next.Clear();
+                _tally.Gap();
                 Sender?.Settle(Sender.Sent);
             }
             throw new CliException(ErrorCatalogue.StreamEnded, ("socket", daemon.Socket));
@@ -129,36 +107,8 @@ internal sealed class BenchReceiver(IDaemon daemon, uint run, ushort index, Meas
                 break;
             case RingEvent.EventOneofCase.Message:
                 if (BenchStamp.TryRead(item.Message.Payload.Span, out var stamp))
-                    Take(stamp, item.Message.Payload.Length, nowNs);
+                    _settled = Math.Max(_settled, _tally.Take(stamp, item.Message.Payload.Length, nowNs));
                 break;
         }
-    }
-
-    private void Take(BenchStamp stamp, int size, long nowNs)
-    {
-        CheckOrder(stamp);
-        if (stamp.Run == run)
-            Volatile.Write(ref _ownRun, _ownRun + 1);
-        if (stamp.Run == run && stamp.Sender == index)
-            _settled = stamp.Number + 1;
-        if (stamp.IsAfterIdle)
-            AfterIdle.Add(nowNs - stamp.SentNs);
-        if (stamp.IsAfterIdle || !window.Contains(nowNs))
-            return;
-        Delivered++;
-        Bytes += size;
-        (stamp.Run == run && stamp.Sender == index ? Self : Other).Add(nowNs - stamp.SentNs);
-    }
-
-    // What a sender sent before this process listened is not known; from its first message here on nothing may be missing.
-    private void CheckOrder(BenchStamp stamp)
-    {
-        var sender = (stamp.Run, stamp.Sender);
-        var isKnown = _next.TryGetValue(sender, out var expected);
-        _next[sender] = stamp.Number + 1;
-        if (isKnown ? stamp.Number == expected : stamp.Run != run || stamp.Number == 0 || Cuts > 0)
-            return;
-        OrderErrors++;
-        OrderError ??= $"at {daemon.Socket} message {stamp.Number} of sender {stamp.Run:x8}.{stamp.Sender} came when {expected} was expected";
     }
 }

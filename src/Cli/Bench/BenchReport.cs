@@ -7,6 +7,12 @@ namespace Membership.Cli.Bench;
 /// <summary>What a benchmark measured, as text and as JSON.</summary>
 internal sealed record BenchReport(BenchOptions Options, int Daemons, int Senders)
 {
+    /// <summary>The process group measured; null: the raw ring.</summary>
+    public string? Group { get; init; }
+
+    /// <summary>Members it had at the start.</summary>
+    public int Members { get; init; }
+
     /// <summary>Messages delivered a second, mean of all daemons.</summary>
     public required double DeliveredPerSecond { get; init; }
 
@@ -52,6 +58,11 @@ internal sealed record BenchReport(BenchOptions Options, int Daemons, int Sender
     /// <summary>The fields of the JSON form, inside an open object.</summary>
     public void Write(Utf8JsonWriter json)
     {
+        if (Group is not null)
+        {
+            json.WriteString("group", Group);
+            json.WriteNumber("members", Members);
+        }
         json.WriteNumber("daemons", Daemons);
         json.WriteNumber("senders", Senders);
         json.WriteNumber("size", Options.Size);

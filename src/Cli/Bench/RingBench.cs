@@ -116,7 +116,7 @@ internal sealed class RingBench(CommandContext context, BenchOptions options)
         var expected = _senders.Sum(static sender => sender.Sent - sender.Failed);
         await WithinAsync("waiting for the last messages at every daemon", async token =>
         {
-            while (_receivers.Any(receiver => receiver.OwnRun < expected && receiver.Cuts == 0))
+            while (_receivers.Any(receiver => receiver.Tally.OwnRun < expected && receiver.Cuts == 0))
             {
                 if (Array.Find(listeners, static listener => listener.IsFaulted) is { } failed)
                     await failed;
@@ -137,17 +137,17 @@ internal sealed class RingBench(CommandContext context, BenchOptions options)
         var (self, other, idle) = (new LatencyHistogram(), new LatencyHistogram(), new LatencyHistogram());
         foreach (var receiver in _receivers)
         {
-            self.Add(receiver.Self);
-            other.Add(receiver.Other);
-            idle.Add(receiver.AfterIdle);
+            self.Add(receiver.Tally.Self);
+            other.Add(receiver.Tally.Other);
+            idle.Add(receiver.Tally.AfterIdle);
         }
-        var perDaemon = _receivers.Average(static receiver => (double)receiver.Delivered);
+        var perDaemon = _receivers.Average(static receiver => (double)receiver.Tally.Delivered);
         if (perDaemon == 0)
             throw new CliException(ErrorCatalogue.NothingMeasured, ("seconds", options.Measured.TotalSeconds));
         return new BenchReport(options, _daemons.Count, _senders.Count)
         {
             DeliveredPerSecond = perDaemon / _window.Seconds,
-            MegabytesPerSecond = _receivers.Average(static receiver => (double)receiver.Bytes) / 1e6 / _window.Seconds,
+            MegabytesPerSecond = _receivers.Average(static receiver => (double)receiver.Tally.Bytes) / 1e6 / _window.Seconds,
             Sent = _senders.Sum(static sender => (long)sender.Sent),
             Self = self,
             Other = other,
@@ -158,8 +158,8 @@ internal sealed class RingBench(CommandContext context, BenchOptions options)
             Cuts = _receivers.Sum(static receiver => receiver.Cuts),
             Failed = _senders.Sum(static sender => sender.Failed),
             FirstFailure = _senders.Select(static sender => sender.FirstFailure).FirstOrDefault(static reason => reason.Length > 0),
-            OrderErrors = _receivers.Sum(static receiver => receiver.OrderErrors),
-            OrderError = _receivers.Select(static receiver => receiver.OrderError).FirstOrDefault(static error => error is not null),
+            OrderErrors = _receivers.Sum(static receiver => receiver.Tally.OrderErrors),
+            OrderError = _receivers.Select(static receiver => receiver.Tally.OrderError).FirstOrDefault(static error => error is not null),
         };
     }
 }

@@ -6,7 +6,7 @@ using Membership.Cli.Text;
 namespace Membership.Cli.Commands;
 
 /// <summary><c>mbr bench ring</c>: what the ring delivers, how fast, and at what cost; checks the order on the way.</summary>
-internal static class BenchCommand
+internal static partial class BenchCommand
 {
     /// <summary>Most messages of one sender that are not delivered to itself yet.</summary>
     public const int OutstandingMax = 65_536;

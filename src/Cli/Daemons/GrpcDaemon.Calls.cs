@@ -70,6 +70,8 @@ internal sealed partial class GrpcDaemon
 
         public IGroupSession Open(CancellationToken cancellationToken) =>
             new Session(daemon, client.Session(cancellationToken: cancellationToken));
+
+        public IRawGroupSession OpenRaw(ResponseTaker taker, CancellationToken cancellationToken) => new RawSession(daemon, taker, cancellationToken);
     }
 
     private sealed class Session(GrpcDaemon daemon, AsyncDuplexStreamingCall<GroupRequest, GroupResponse> call) : IGroupSession

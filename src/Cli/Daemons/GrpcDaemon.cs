@@ -12,6 +12,7 @@ namespace Membership.Cli.Daemons;
 internal sealed partial class GrpcDaemon(GrpcChannel channel, string socket, int? processId) : IDaemon
 {
     private readonly MembershipService.MembershipServiceClient _client = new(channel);
+    private readonly CallInvoker _invoker = channel.CreateCallInvoker();
     private volatile bool _hasAnswered;
 
     /// <inheritdoc/>

@@ -45,6 +45,26 @@ internal interface IGroupCalls
 
     /// <summary>Opens a session: this process as a member of groups.</summary>
     IGroupSession Open(CancellationToken cancellationToken);
+
+    /// <summary>The same with requests and responses as the bytes they are on the wire, for who cannot afford an object per message.</summary>
+    /// <param name="taker">Gets each GroupResponse while <see cref="IRawGroupSession.ReadAsync"/> runs; the bytes are valid during the call only.</param>
+    IRawGroupSession OpenRaw(ResponseTaker taker, CancellationToken cancellationToken);
+}
+
+/// <summary>Takes the bytes of one response.</summary>
+internal delegate void ResponseTaker(ReadOnlySpan<byte> response);
+
+/// <summary>One session in bytes. One sender and one reader at a time.</summary>
+internal interface IRawGroupSession : IAsyncDisposable
+{
+    /// <summary>Writes one GroupRequest; its memory may be used again when this returns.</summary>
+    Task SendAsync(ReadOnlyMemory<byte> request, CancellationToken cancellationToken);
+
+    /// <summary>Nothing more will be asked for.</summary>
+    Task CompleteAsync();
+
+    /// <summary>Takes the next response; false at the end.</summary>
+    Task<bool> ReadAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>One session: requests go in, events come out.</summary>
