@@ -121,7 +121,7 @@ public sealed partial class HistoryChecker
             return;
         }
 
-        if (!group.HasNode(node.Name.Node)) Broken("I36", $"{node} delivered {what} without having a member in the group");
+        if (!group.HasNode(node.Name.Node)) Broken("I34", $"{node} delivered {what} without having a member in the group: before its join, or after its leave");
         CheckWhatWasSent(node, message, hash, size, what);
         var mark = Mix(group.Hash ^ message.Order.Counter) ^ Mix(((ulong)message.Sender.Node.Value << 32) | message.Sender.Session) ^ hash;
         foreach (var member in epoch.Ring.Regular!.Members)
