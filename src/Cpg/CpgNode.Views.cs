@@ -39,7 +39,7 @@ public sealed partial class CpgNode
         Invariant.Holds(_table.NodeCount <= view.Members.Count, "CPG-2");
         if (_table.NodeCount == view.Members.Count) return;
         _lists.Begin(view);
-        new JoinListWriter(view.Id.Ring, effects).Write(_table.Groups(), own);
+        new JoinListWriter(view.Id.Ring, ControlBytes, effects).Write(_table.Groups(), own);
     }
 
     private void OnJoinList(in Delivery delivery, ReadOnlySpan<byte> payload, ICpgEffects effects)

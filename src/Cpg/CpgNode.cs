@@ -20,6 +20,7 @@ public sealed partial class CpgNode
     public CpgNode(CpgOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MessageBytesMax, CpgOptions.MessageBytesMin, nameof(options));
         _options = options;
         _table = new GroupTable(options.Self);
         _local = new LocalMemberships(Math.Min(options.LocalMembershipsMax, CpgOptions.MembershipsPerNodeMax));
@@ -67,7 +68,7 @@ public sealed partial class CpgNode
     /// <summary>The session is gone: it leaves all its groups with reason process-down.</summary>
     public void EndSession(uint session, ICpgEffects effects)
     {
-        foreach (var slots in _local.EndSession(session).Chunk(GroupWire.ControlBytesMax / GroupWire.VarintBytesMax))
+        foreach (var slots in _local.EndSession(session).Chunk((ControlBytes - 2) / GroupWire.VarintBytesMax))
             SubmitLeave(slots, GroupReason.ProcessDown, effects);
     }
 
@@ -177,6 +178,9 @@ public sealed partial class CpgNode
 
         return null;
     }
+
+    /// <summary>Longest control message: the ring must take it.</summary>
+    private int ControlBytes => Math.Min(GroupWire.ControlBytesMax, _options.MessageBytesMax);
 
     private void Emit(GroupReason reason, ICpgEffects effects) => Counters.Changes += _table.Emit(reason, _view, effects);
 

@@ -96,9 +96,12 @@ public sealed record CpgOptions
     /// <summary>While a view begins and messages wait for the join lists, sends are refused beyond this many waiting bytes.</summary>
     public const int WaitingBytesMax = 16 * 1024 * 1024;
 
+    /// <summary>The least <see cref="MessageBytesMax"/>: a control message with the longest name has to fit.</summary>
+    public const int MessageBytesMin = 1024;
+
     public required NodeId Self { get; init; }
 
-    /// <summary>Longest message of a group, bytes.</summary>
+    /// <summary>Longest message of a group, bytes: what the ring takes.</summary>
     public int MessageBytesMax { get; init; } = 16 * 1024 * 1024;
 
     /// <summary>Memberships of this node's sessions, all groups together; at most <see cref="MembershipsPerNodeMax"/>.</summary>

@@ -152,12 +152,12 @@ internal ref struct JoinListReader(ReadOnlySpan<byte> body)
     }
 }
 
-/// <summary>Writes the join list of this node, in parts of <see cref="GroupWire.ControlBytesMax"/>.</summary>
-internal sealed class JoinListWriter(RingId ring, ICpgEffects effects)
+/// <summary>Writes the join list of this node, in parts of at most <paramref name="partBytes"/>.</summary>
+internal sealed class JoinListWriter(RingId ring, int partBytes, ICpgEffects effects)
 {
     private const int EntryBytesMax = 3 * GroupWire.VarintBytesMax;
 
-    private readonly byte[] _part = new byte[GroupWire.ControlBytesMax];
+    private readonly byte[] _part = new byte[partBytes];
     private uint _number;
     private int _length;
 

@@ -38,7 +38,9 @@ public sealed class MembershipNode : IDisposable
         _links = new LinkLayer(start.Links, start.Boot, ciphers, new Random(start.Seed));
         _totem = new TotemNode(start.Totem, start.Boot.Short, start.RingSequence, start.ReservedUpTo, _links.FrameBytesMax);
         _quorum = new QuorumNode(start.Quorum, start.Boot.Short, start.QuorumRecord);
-        _groups = new CpgNode(start.Groups);
+
+        // Groups must not give the ring what it refuses: a control message of theirs has no other way.
+        _groups = new CpgNode(start.Groups with { MessageBytesMax = Math.Min(start.Groups.MessageBytesMax, start.Totem.MessageBytesMax) });
         _wiring = new Wiring(_links, _totem, _quorum, _groups, start.Totem.Nodes);
         _longStall = start.Totem.LinkDown;
         _shortStall = start.Totem.LinkDown / 4;
@@ -134,7 +136,7 @@ public sealed class MembershipNode : IDisposable
         return _groups.Send(slot, payload, level, _wiring);
     }
 
-    /// <summary>A session of this host asks to join a group; see <see cref="CpgNode.Join"/>.</summary>
+    /// <summary>A session of this host asks to join a group; see <see cref="CpgNode.Join"/>. A node that holds the token reports the change before it answers.</summary>
     public JoinResult JoinGroup(Instant now, uint session, uint pid, string group, INodeEffects effects)
     {
         NoteTime(now, effects);

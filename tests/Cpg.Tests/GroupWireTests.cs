@@ -63,7 +63,7 @@ public sealed class GroupWireTests
         }
 
         table.Emit(GroupReason.Join, default, effects);
-        new JoinListWriter(new RingId(new NodeId(1), 5, 7), effects).Write(table.Groups(), node);
+        new JoinListWriter(new RingId(new NodeId(1), 5, 7), GroupWire.ControlBytesMax, effects).Write(table.Groups(), node);
 
         var list = new JoinList();
         var read = new List<(string, JoinListEntry)>();

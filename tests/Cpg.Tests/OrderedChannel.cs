@@ -22,8 +22,11 @@ internal sealed class OrderedChannel
     private ulong _ringSequence;
     private ulong _boots;
 
-    public OrderedChannel(int nodes, int seed = 0)
+    private readonly int _messageBytes;
+
+    public OrderedChannel(int nodes, int seed = 0, int messageBytes = 1 << 20)
     {
+        _messageBytes = messageBytes;
         _random = new Random(seed);
         for (var i = 0; i < nodes; i++) Nodes.Add(Boot((ushort)(i + 1)));
     }
@@ -102,7 +105,7 @@ internal sealed class OrderedChannel
     private ChannelNode Boot(ushort number)
     {
         var name = new ViewMember(new NodeId(number), ++_boots);
-        return new ChannelNode(name, History, History.Begin(name));
+        return new ChannelNode(name, History, History.Begin(name), _messageBytes);
     }
 }
 
@@ -113,16 +116,17 @@ internal sealed class ChannelNode : ICpgEffects
 
     private readonly HistoryChecker _history;
     private readonly Queue<(byte[] Payload, ulong Counter, DeliveryLevel Level)> _queue = new();
+    private readonly int _messageBytes;
     private readonly uint[] _sessions = [1, 2, 3];
     private uint _lastSession = 3;
     private uint _lastSlot;
     private ulong _counter;
     private ViewId? _view;
 
-    public ChannelNode(ViewMember name, HistoryChecker history, int incarnation)
+    public ChannelNode(ViewMember name, HistoryChecker history, int incarnation, int messageBytes)
     {
-        (Name, _history, Incarnation) = (name, history, incarnation);
-        Core = new CpgNode(new CpgOptions { Self = name.Node, MessageBytesMax = 1 << 20 });
+        (Name, _history, Incarnation, _messageBytes) = (name, history, incarnation, messageBytes);
+        Core = new CpgNode(new CpgOptions { Self = name.Node, MessageBytesMax = messageBytes });
     }
 
     public ViewMember Name { get; }
@@ -223,7 +227,11 @@ internal sealed class ChannelNode : ICpgEffects
         return new SubmitResult(SubmitStatus.Accepted, _counter);
     }
 
-    public void SubmitControl(ReadOnlySpan<byte> payload) => _queue.Enqueue((payload.ToArray(), ++_counter, DeliveryLevel.Agreed));
+    public void SubmitControl(ReadOnlySpan<byte> payload)
+    {
+        if (payload.Length > _messageBytes) throw new InvalidOperationException($"a control message of {payload.Length} bytes, which the ring does not take");
+        _queue.Enqueue((payload.ToArray(), ++_counter, DeliveryLevel.Agreed));
+    }
 
     public void Changed(GroupChange change)
     {

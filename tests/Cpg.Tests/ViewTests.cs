@@ -166,6 +166,24 @@ public sealed class ViewTests
         Assert.Equal("a: NodeDown +() -(2.1) = (1.1)", channel.Nodes[0].Log[^1]);
     }
 
+    [Fact]
+    public void Lists_and_leaves_of_many_groups_fit_the_shortest_messages_a_ring_may_be_set_to()
+    {
+        var channel = new OrderedChannel(2, messageBytes: CpgOptions.MessageBytesMin);
+        channel.Form([0], [1]);
+        for (var group = 0; group < 300; group++) channel.Nodes[0].Join(1, $"{group:D3}{new string('ß', 126)}");
+        channel.Settle();
+        channel.Form([0, 1]);
+        channel.Settle();
+
+        Assert.Equal(300, channel.Nodes[1].Core.Groups.Count());
+        channel.Nodes[0].EndSession(1);
+        channel.Settle();
+        Assert.Empty(channel.Nodes[1].Core.Groups);
+        Assert.Empty(channel.History.Violations);
+        Assert.Throws<ArgumentOutOfRangeException>(() => new CpgNode(new CpgOptions { Self = new Links.NodeId(1), MessageBytesMax = CpgOptions.MessageBytesMin - 1 }));
+    }
+
     /// <summary>Two nodes, each with a member of "a", in a view in which nothing is ordered yet; node 1 has a join to "b" and a message behind its list.</summary>
     private static OrderedChannel Strangers()
     {

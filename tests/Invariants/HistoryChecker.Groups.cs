@@ -108,7 +108,7 @@ public sealed partial class HistoryChecker
     {
         var node = _incarnations[incarnation];
         GroupDeliveries++;
-        var what = $"message {message.Order.Counter} of {message.Sender} in group {message.Group}";
+        var what = $"message {message.Order.Counter} of {Text([message.Sender])} in group {message.Group}";
         if (!IsInView(node, message.View, what)) return;
         var epoch = node.Groups.Epoch!; // IsInView saw it
         if (message.Order.Ring != epoch.Ring.Id) Broken("I38", $"{node} delivered {what}, ordered by ring {message.Order.Ring}, in the view of ring {epoch.Ring.Id}");

@@ -151,6 +151,34 @@ public sealed class StackTests
         Assert.True(bytes < 3000, $"{bytes} bytes for 9000 messages");
     }
 
+    [Fact]
+    public void Messages_of_groups_allocate_nothing_once_warm()
+    {
+        var cluster = Formed(3);
+        var slots = cluster.Nodes.Select(node => node.Join(1, "chat")).ToArray();
+        cluster.Run(TimeSpan.FromSeconds(1));
+        foreach (var node in cluster.Nodes) node.IsRecording = false;
+        var payload = new byte[300];
+        LoadGroup(cluster, slots, payload, 3000);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        LoadGroup(cluster, slots, payload, 3000);
+
+        var bytes = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.True(bytes < 3000, $"{bytes} bytes for 9000 messages");
+        cluster.Run(TimeSpan.FromSeconds(1));
+        Assert.Equal([18000L, 18000L, 18000L], cluster.Nodes.Select(node => node.GroupMessages));
+    }
+
+    private static void LoadGroup(TestCluster cluster, uint[] slots, byte[] payload, int rounds)
+    {
+        for (var i = 0; i < rounds; i++)
+        {
+            foreach (var node in cluster.Nodes) node.Send(slots[node.Position], payload);
+            cluster.Run(TimeSpan.FromMicroseconds(200));
+        }
+    }
+
     private static void Load(TestCluster cluster, byte[] payload, int rounds)
     {
         for (var i = 0; i < rounds; i++)
