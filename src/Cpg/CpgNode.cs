@@ -15,6 +15,7 @@ public sealed partial class CpgNode
     private readonly LocalMemberships _local;
     private readonly JoinLists _lists = new();
     private readonly MessageBuffer _waiting = new();
+    private readonly Dictionary<string, int> _watched = [];
     private ViewId _view;
 
     public CpgNode(CpgOptions options)
@@ -70,6 +71,16 @@ public sealed partial class CpgNode
     {
         foreach (var slots in _local.EndSession(session).Chunk((ControlBytes - 2) / GroupWire.VarintBytesMax))
             SubmitLeave(slots, GroupReason.ProcessDown, effects);
+    }
+
+    /// <summary>Somebody looks at a group from outside: its messages are reported here although nobody here may be in it. The order knows nothing of it.</summary>
+    public void Watch(string group) => _watched[group] = _watched.GetValueOrDefault(group) + 1;
+
+    /// <summary>Ends one <see cref="Watch"/>.</summary>
+    public void Unwatch(string group)
+    {
+        if (_watched.GetValueOrDefault(group) is var watches and > 1) _watched[group] = watches - 1;
+        else _watched.Remove(group);
     }
 
     /// <summary>Sends to the group of a membership, joined or joining. Allocates nothing.</summary>
@@ -128,7 +139,7 @@ public sealed partial class CpgNode
         }
 
         Counters.Messages++;
-        if (!isOwn && membership.Group.LocalMembers == 0) return;
+        if (!isOwn && membership.Group.LocalMembers == 0 && !_watched.ContainsKey(membership.Group.Name)) return;
         effects.Message(new GroupDelivery(membership.Group.Name, membership.Member, slot, _view, delivery), reader.Rest);
     }
 

@@ -120,7 +120,7 @@ public interface ICpgEffects
     /// <summary>The membership of a group changed. Called for every group, local members or not.</summary>
     void Changed(GroupChange change);
 
-    /// <summary>A message of a group with members at this node, or of a sender of this node. The payload is valid during the call only.</summary>
+    /// <summary>A message of a group with members at this node, of a group that is watched here, or of a sender of this node. The payload is valid during the call only.</summary>
     void Message(in GroupDelivery message, ReadOnlySpan<byte> payload);
 
     /// <summary>An accepted message of this node was ordered, but its sender was no member there: nobody gets it.</summary>

@@ -51,6 +51,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private readonly ServiceManager _manager;
     private readonly Channel<bool> _hangups = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });   // one reload covers every signal before it
     private readonly CancellationTokenSource _leaving = new();
+    private readonly TaskCompletionSource<string> _stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ConfigurationReload? _reload;
     private readonly DaemonCounters _counters = new(TimeProvider.System);
     private readonly WitnessFeed _witnessFeed = new();
     private WitnessClient? _witness;
@@ -92,7 +94,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private async Task<int> RunAsync()
     {
         var logging = _ringLog.RunAsync();
-        var stop = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var stop = _stop;
         using var term = OnSignal(PosixSignal.SIGTERM, () => stop.TrySetResult("SIGTERM"));
         using var interrupt = OnSignal(PosixSignal.SIGINT, () => stop.TrySetResult("SIGINT"));
         using var hangup = OnSignal(PosixSignal.SIGHUP, () => _hangups.Writer.TryWrite(true));
@@ -148,7 +150,9 @@ internal sealed class DaemonProcess : IAsyncDisposable
         _host = StartRing(keys, boot, seed, _state, out var metrics);
         _witness = WitnessSetup.Create(_configuration, _self, boot, _witnessFeed, _host, _logger);
         _telemetry = await StartTelemetryAsync(_host, boot, metrics);
-        _server = await StartServerAsync(_host, boot, _access);
+        _reload = new ConfigurationReload(_host, _configuration, _self.Name, KeysExchanged);
+        _reload.KeysAre(keys);
+        _server = await StartServerAsync(_host, boot, _access, _reload);
         _access.Started();
 
         Log.Ready(_logger, (long)Stopwatch.GetElapsedTime(_started).TotalMilliseconds, _self.Name, _socket);
@@ -209,7 +213,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         return DaemonTelemetry.StartAsync(identity, source, host.Clock, _line.Page ?? _configuration.Api.Page, _loggers);
     }
 
-    private async Task<GrpcServer> StartServerAsync(RingHost host, BootId boot, ClientAccess access)
+    private async Task<GrpcServer> StartServerAsync(RingHost host, BootId boot, ClientAccess access, ConfigurationReload reload)
     {
         var protoViews = new ProtoViews(_configuration);
         var protoQuorum = new ProtoQuorum(_configuration, protoViews, _witness is { } session ? session.State : null);
@@ -218,6 +222,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         _membership = new MembershipApi(host, _log, _views, _verdicts, _receipts, status, report, protoViews, _configuration.Ring.MessageBytesMax, boot.Short, _leaving.Token);
         _groups = new GroupApi(
             new GroupServices(_self.Id, boot.Short, host, _groupHub, _groupLog, _receipts, GroupMessageBytesMax, TimeProvider.System), _leaving.Token);
+        var commands = new AdminCommands(host, _configuration, _quorumChanges, _verdicts, protoQuorum, reload, () => _stop.TrySetResult("an operator's request"), TimeProvider.System);
         var settings = access.Settings(new GrpcServerOptions { MaxReceiveBytes = 2 * _configuration.Ring.MessageBytesMax + 65536 }, _loggers);
         try
         {
@@ -228,8 +233,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
                     map.MapGrpcService(_membership);
                     map.MapGrpcService(new QuorumApi(host, _verdicts, protoQuorum, boot.Short));
                     map.MapGrpcService(_groups);
+                    map.MapGrpcService(new AdminApi(commands, access.Control.Describe));
                     map.MapGrpcService(new FaultApi(host, _configuration, _line.AllowFaultInjection));
-                    map.MapGrpcService(new AdminApi(access.Control));
                     map.MapGrpcReflection([.. MethodTable.Services()]);
                 },
                 CancellationToken.None);
@@ -238,6 +243,13 @@ internal sealed class DaemonProcess : IAsyncDisposable
         {
             throw new StartException(ExitCode.InputOutput, $"clients cannot be served at {_socket}{(_configuration.Api.Tcp is { } tcp ? $" and {tcp}" : "")}: {unusable.Message} Name another socket with --socket PATH, or correct api.tcp.");
         }
+    }
+
+    private void KeysExchanged(IReadOnlyList<ClusterKey> keys)
+    {
+        _access!.Reload();   // made before clients are served
+        _counters.KeysAre(keys);
+        Log.KeysReloaded(_logger, keys.Count, _configuration.KeyFile, keys.Single(k => k.Active).Id);
     }
 
     /// <summary>Leaves where that is still to be done, then ends the clients' calls.</summary>
@@ -367,6 +379,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         try
         {
             await Host.ReplaceKeysAsync(keys, cancellationToken);
+            _reload?.KeysAre(keys);
             _counters.KeysAre(keys);
             Log.KeysReloaded(_logger, keys.Count, _configuration.KeyFile, keys.Single(k => k.Active).Id);
         }

@@ -114,7 +114,7 @@ internal static partial class Log
     [LoggerMessage(EventId = 6010, Level = LogLevel.Warning, Message = "{Warning}")]
     public static partial void ConfigurationWarning(ILogger logger, string warning);
 
-    [LoggerMessage(EventId = 6011, Level = LogLevel.Information, Message = "SIGHUP: {Count} keys read from {File}, key {Active} seals from now on")]
+    [LoggerMessage(EventId = 6011, Level = LogLevel.Information, Message = "{Count} keys read from {File} again, key {Active} seals from now on")]
     public static partial void KeysReloaded(ILogger logger, int count, string file, int active);
 
     [LoggerMessage(EventId = 2000, Level = LogLevel.Information, Message = "node {Self}: quorate: {Reason}")]

@@ -165,6 +165,12 @@ public sealed class MembershipNode : IDisposable
         End();
     }
 
+    /// <summary>Reports the messages of a group although nobody here may be in it; see <see cref="CpgNode.Watch"/>.</summary>
+    public void WatchGroup(string group) => _groups.Watch(group);
+
+    /// <summary>Ends one <see cref="WatchGroup"/>.</summary>
+    public void UnwatchGroup(string group) => _groups.Unwatch(group);
+
     /// <summary>An operator's change of votes or expected votes; ends in <see cref="INodeEffects.QuorumChangeDone"/>, maybe at once.</summary>
     public void ChangeQuorum(Instant now, QuorumChange change, ulong tag, INodeEffects effects)
     {

@@ -39,7 +39,10 @@ internal sealed partial class ProtoQuorum(ClusterConfiguration configuration, Pr
     }
 
     /// <summary>The reason with names instead of numbers.</summary>
-    public string Reason(QuorumState state) => Nodes().Replace(state.Reason, nodes => nodes.Groups["word"].Value + Number().Replace(nodes.Groups["ids"].Value, NameOf));
+    public string Reason(QuorumState state) => WithNames(state.Reason);
+
+    /// <summary>A sentence of the core with names instead of numbers.</summary>
+    public string WithNames(string sentence) => Nodes().Replace(sentence, nodes => nodes.Groups["word"].Value + Number().Replace(nodes.Groups["ids"].Value, NameOf));
 
     private static string Mode(QuorumMode mode) => mode switch
     {

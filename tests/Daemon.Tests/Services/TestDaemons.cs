@@ -44,7 +44,10 @@ internal sealed class TestDaemons : IAsyncDisposable
         var list = new List<TestDaemon>();
         for (var id = 1; id <= count; id++)
         {
-            var result = ConfigurationReader.Read("m.yaml", Encoding.UTF8.GetBytes(text.ToString()), $"n{id}");
+            var file = Path.Combine(daemons._directory.FullName, "m.yaml");
+            await File.WriteAllTextAsync(file, text.ToString());
+            await TestDaemon.WriteKeysAsync(Path.Combine(daemons._directory.FullName, "k"), $"1 active {TestDaemon.Secret("k")}");
+            var result = ConfigurationReader.ReadFile(file, $"n{id}");
             var configuration = result.Configuration ?? throw new InvalidOperationException(string.Join('\n', result.Mistakes));
             list.Add(await TestDaemon.StartAsync(configuration, configuration.Nodes[id - 1], Path.Combine(daemons._directory.FullName, $"n{id}"), time ?? TimeProvider.System));
         }
@@ -80,6 +83,12 @@ internal sealed class TestDaemon : IAsyncDisposable
 
     public QuorumChanges Changes { get; } = new();
 
+    /// <summary>The configuration file.</summary>
+    public string File { get; private set; } = "";
+
+    /// <summary>Ends when the service was asked to leave.</summary>
+    public TaskCompletionSource AskedToLeave { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public string Socket { get; private set; } = "";
 
     public uint Id { get; private set; }
@@ -92,7 +101,7 @@ internal sealed class TestDaemon : IAsyncDisposable
     public static async Task<TestDaemon> StartAsync(ClusterConfiguration configuration, NodeConfiguration self, string directory, TimeProvider time)
     {
         Directory.CreateDirectory(directory);
-        var daemon = new TestDaemon { Id = self.Id.Value, Socket = Path.Combine(directory, "api.sock") };
+        var daemon = new TestDaemon { Id = self.Id.Value, File = configuration.File, Socket = Path.Combine(directory, "api.sock") };
         daemon._state = StateDirectory.Open(Path.Combine(directory, "state"), acceptNewIdentity: false);
         var boot = new BootId(self.Id.Value, (ulong)Random.Shared.NextInt64());
         var states = new NodeStates(configuration.Table, self.Id);
@@ -108,16 +117,31 @@ internal sealed class TestDaemon : IAsyncDisposable
         observer.Attach(daemon.Host.Clock);
 
         daemon.Groups = new GroupApi(new GroupServices(self.Id, boot.Short, daemon.Host, hub, daemon._log, receipts, configuration.Ring.MessageBytesMax, time), daemon._leaving.Token);
+        var protoQuorum = new ProtoQuorum(configuration, new ProtoViews(configuration));
+        var reload = new ConfigurationReload(daemon.Host, configuration, self.Name, _ => { });
+        reload.KeysAre(keys);
+        var commands = new AdminCommands(daemon.Host, configuration, daemon.Changes, daemon.Verdicts, protoQuorum, reload, () => daemon.AskedToLeave.TrySetResult(), time);
         daemon._stalls = daemon.Groups.WatchStallsAsync(daemon._ends.Token);
         daemon._server = await GrpcServer.StartAsync(
             new GrpcServerSettings { SocketPath = daemon.Socket, Options = new GrpcServerOptions { MaxReceiveBytes = 64 * 1024 * 1024 } },
             map =>
             {
                 map.MapGrpcService(daemon.Groups);
-                map.MapGrpcService(new QuorumApi(daemon.Host, daemon.Verdicts, new ProtoQuorum(configuration, new ProtoViews(configuration)), boot.Short));
+                map.MapGrpcService(new QuorumApi(daemon.Host, daemon.Verdicts, protoQuorum, boot.Short));
+                map.MapGrpcService(new AdminApi(commands, (_, _) => new Proto.WhoAmIResponse { Identity = "test" }));
             },
             CancellationToken.None);
         return daemon;
+    }
+
+    /// <summary>A secret of a key file.</summary>
+    public static string Secret(string of) => Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(of)));
+
+    /// <summary>Writes a key file that the daemon may read.</summary>
+    public static async Task WriteKeysAsync(string path, params string[] lines)
+    {
+        await System.IO.File.WriteAllLinesAsync(path, lines);
+        System.IO.File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
     }
 
     /// <summary>Waits for a regular view with so many members.</summary>

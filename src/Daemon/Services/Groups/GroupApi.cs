@@ -108,7 +108,11 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         }
         finally
         {
-            await OnRingThreadAsync(_ => services.Hub.Unwatch(subscription));
+            await OnRingThreadAsync(loop =>
+            {
+                services.Hub.Unwatch(subscription);
+                loop.View.Node.UnwatchGroup(request.Group);
+            });
         }
     }
 
@@ -117,7 +121,12 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         try
         {
             var (subscription, members, view) = await services.Host.ActAsync(
-                loop => (services.Hub.Watch(reader, group), loop.View.Node.Groups.MembersOf(group), loop.View.Node.View), cancellationToken);
+                loop =>
+                {
+                    loop.View.Node.WatchGroup(group);
+                    return (services.Hub.Watch(reader, group), loop.View.Node.Groups.MembersOf(group), loop.View.Node.View);
+                },
+                cancellationToken);
             var now = new Proto.GroupMembership { Group = group, Members = { members.Select(ProtoGroups.Member) } };
             if (view is not null) now.View = new Proto.View { Id = view.Id.ToString(), Number = view.Number };
             subscription.IsNamed = true;

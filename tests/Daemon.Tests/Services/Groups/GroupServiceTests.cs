@@ -228,6 +228,38 @@ public sealed class GroupServiceTests
         Assert.DoesNotContain('\n', missing.Status.Detail);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_watch_at_a_node_without_members_sees_members_changes_and_messages_of_others(bool payloads)
+    {
+        await using var daemons = await TestDaemons.StartAsync(2);
+        await using var session = await TestSession.OpenAsync(daemons[0]);
+        await session.JoinAsync("g");
+        await session.UntilMembersAsync(1);
+        using var channel = daemons[1].Connect();
+        using var watch = daemons[1].Client(channel).WatchGroup(new Proto.WatchGroupRequest { Group = "g", Payloads = payloads });
+        Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(TestDaemons.Limit));
+        var begin = Assert.Single(watch.ResponseStream.Current.Events).Membership;
+
+        await session.SendAsync("hello");
+        await session.LeaveAsync();
+        List<Proto.GroupEvent> events = [];
+        List<ByteString> hashes = [];
+        while (events.Count < 2)
+        {
+            Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(TestDaemons.Limit));
+            events.AddRange(watch.ResponseStream.Current.Events);
+            hashes.AddRange(watch.ResponseStream.Current.Sha256);
+        }
+
+        Assert.Equal(("g", session.Self), (begin.Group, Assert.Single(begin.Members)));
+        Assert.Equal((payloads ? "hello" : "", 5U, session.Self), (events[0].Message.Payload.ToStringUtf8(), events[0].Message.Size, events[0].Message.Sender));
+        Assert.Equal((Proto.GroupReason.Leave, 0), (events[1].Membership.Reason, events[1].Membership.Members.Count));
+        if (payloads) Assert.Empty(hashes);
+        else Assert.Equal(System.Security.Cryptography.SHA256.HashData("hello"u8)[..8], Assert.Single(hashes));
+    }
+
     private static async Task<List<(string Text, ulong Seq, uint Index)>> MessagesAsync(TestSession session, int count)
     {
         List<(string, ulong, uint)> messages = [];
