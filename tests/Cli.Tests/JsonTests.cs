@@ -145,6 +145,6 @@ public sealed class JsonTests
         Assert.Equal(2, json.JsonLines.Count);
         Assert.Equal(1, json.ExitCode);
         Assert.Equal(2, text.Output.Split("HEALTHY").Length - 1);
-        Assert.EndsWith(" view 42 (1.2a.9f3c51d0) members n1\n view 43 (1.2b.9f3c51d0) members n1 n2\n", text.Output, StringComparison.Ordinal);
+        Assert.EndsWith(" 12:03:07  view 42 (1.2a.9f3c51d0) members n1\n 12:03:07  view 43 (1.2b.9f3c51d0) members n1 n2\n", text.Output, StringComparison.Ordinal);
     }
 }

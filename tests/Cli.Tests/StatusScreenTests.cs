@@ -35,8 +35,8 @@ public sealed class StatusScreenTests
 
         Assert.Equal(0, run.ExitCode);
         Assert.Equal("""
-             web  ● DEGRADED   quorate 4/5 votes (need 3)   view 42 (1.2a.9f3c51d0) for 14s   as of 0.0s ago, via n2
-             │ n3 unreachable on link A and B for 14s.
+             web  ▲ DEGRADED   quorate 4/5 votes (need 3)   view 42 (1.2a.9f3c51d0) for 14s   as of 0.0s ago, via n2
+             │ n3 unreachable on link A and B for 14s - probably its daemon or machine is down, or its cables.
              │ link B to n4 is down, last heard 5.0s ago.
              └ next: mbr link matrix · mbr node list
 
@@ -57,9 +57,9 @@ public sealed class StatusScreenTests
 
         Assert.Equal(2, run.ExitCode);
         Assert.Equal("""
-             web  ● NO QUORUM   2/5 votes (need 3)   view 42 (4.2a.9f3c51d0) for 14s   as of 0.0s ago, via n4
+             web  ✖ NO QUORUM   2/5 votes (need 3)   view 42 (4.2a.9f3c51d0) for 14s   as of 0.0s ago, via n4
              │ quorum: 2 of 5 votes, need 3.
-             │ n1 n2 n3 unreachable on link A and B for 14s - probably a network split, or these nodes are down.
+             │ n1 n2 n3 unreachable on link A and B for 14s - probably a network split with this node on the smaller side, or these nodes are down.
              └ next: mbr link matrix · mbr node list · after repair nothing needs to be typed
 
              NODE  STATE        SINCE  VOTES  VERSION  LINK A    LINK B    NOTE
@@ -183,5 +183,97 @@ public sealed class StatusScreenTests
 
         Assert.Contains("--allow-fault-injection", run.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("next:", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_three_states_have_three_symbols_also_in_ascii()
+    {
+        GetStatusResponse[] states = [Clusters.Healthy(), Clusters.Degraded(), Clusters.NoQuorum()];
+
+        var drawn = await Task.WhenAll(states.Select(static state => Run(state, Terminal.Plain, "status")));
+        var ascii = await Task.WhenAll(states.Select(static state => Run(state, Terminal.Plain with { HasUnicode = false }, "status")));
+
+        Assert.Equal(["●", "▲", "✖"], drawn.Select(static run => run.Output[6..7]));
+        Assert.Equal(["*", "!", "x"], ascii.Select(static run => run.Output[6..7]));
+    }
+
+    [Fact]
+    public async Task A_node_that_hears_nobody_is_told_to_look_at_its_own_cable()
+    {
+        var status = Clusters.NoQuorum();
+        status.Nodes[4].State = NodeState.Unreachable;
+
+        var run = await Run(status, Terminal.Plain, "status");
+
+        Assert.Contains("n4 hears nobody: probably its own cable, switch or firewall.", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Status_never_waits_longer_than_its_limit_for_connecting_and_reading_together()
+    {
+        var silent = new FakeDaemon(); // connects at once and never answers
+        var started = System.Diagnostics.Stopwatch.StartNew();
+
+        var run = await MbrRun.With(new MbrSetup(FakeConnector.To(silent)) { Time = TimeProvider.System }, "status", "--timeout", "200ms");
+
+        Assert.Equal(6, run.ExitCode);
+        Assert.InRange(started.ElapsedMilliseconds, 150, 20_000);
+    }
+
+    [Fact]
+    public async Task A_watched_screen_keeps_the_last_views_and_verdicts_below()
+    {
+        using var interrupt = new CancellationTokenSource();
+        var daemon = new FakeDaemon { Status = Clusters.Healthy() };
+        for (ulong revision = 1; revision <= 12; revision++)
+            daemon.Views.Add(Clusters.View(revision, [1, 2]));
+        daemon.Verdicts.Add(new Quorum { Quorate = true, Votes = 5, VotesNeeded = 3, VotesExpected = 5, Reason = "all\e[2J" });
+        using var output = new LockedStream();
+        var host = new CliHost(Stream.Null, output, Stream.Null) { Connector = FakeConnector.To(daemon), Time = new StoppedClock() };
+        var run = Mbr.RunAsync(["status", "--watch"], host, interrupt.Token);
+        await Eventually(() => System.Text.Encoding.UTF8.GetString(output.ToArray()) is var text && text.Contains("view 53 ", StringComparison.Ordinal) && text.Contains("quorum QUORATE 5/5", StringComparison.Ordinal));
+        await interrupt.CancelAsync();
+
+        Assert.Equal(0, await run);
+        var screens = System.Text.Encoding.UTF8.GetString(output.ToArray()).Split(" web  ");
+        Assert.True(screens.Length > 13, "a screen for each event");
+        Assert.All(screens, static screen => Assert.InRange(screen.Split('\n').Count(static line => line.StartsWith(" 12:03:07  ", StringComparison.Ordinal)), 0, 10));
+        Assert.Contains(" 12:03:07  quorum QUORATE 5/5 votes (need 3): all\\x1b[2J\n", string.Concat(screens), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_watch_goes_on_where_the_daemon_offers_no_verdicts_and_ends_with_its_stream_of_views()
+    {
+        var daemon = new FakeDaemon { Status = Clusters.Healthy(), Views = { Clusters.View(1, [1, 2]), Clusters.View(2, [1]) }, StreamsEnd = true };
+
+        var run = await MbrRun.Of(FakeConnector.To(daemon), "status", "--watch", "--json");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Equal(2, run.JsonLines.Count);
+        Assert.Contains("MB1503", run.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Can be read while it is written.</summary>
+    private sealed class LockedStream : MemoryStream
+    {
+        private readonly Lock _lock = new();
+
+        public override void Write(byte[] buffer, int offset, int count)
+        {
+            lock (_lock)
+                base.Write(buffer, offset, count);
+        }
+
+        public override byte[] ToArray()
+        {
+            lock (_lock)
+                return base.ToArray();
+        }
+    }
+
+    private static async Task Eventually(Func<bool> condition)
+    {
+        for (var started = System.Diagnostics.Stopwatch.StartNew(); !condition(); await Task.Delay(10))
+            Assert.True(started.Elapsed < TimeSpan.FromSeconds(30), "not seen within 30 s");
     }
 }

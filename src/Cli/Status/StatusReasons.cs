@@ -49,8 +49,19 @@ internal static class StatusReasons
             .Select(static link => link.Name).Distinct().Order(StringComparer.Ordinal).ToList();
         var on = links.Count == 0 ? "" : $" on link {string.Join(" and ", links)}";
         var since = Durations.Age(missing.Max(static node => node.SinceMs));
-        var guess = missing.Count > 1 && !status.Quorate ? " - probably a network split, or these nodes are down" : "";
+        var guess = Guess(status, missing);
         sentences.Add($"{string.Join(' ', missing.Select(static node => node.Name))} unreachable{on} for {since}{guess}.");
+    }
+
+    // The likely cause, by who is missing; a guess, and said so.
+    private static string Guess(GetStatusResponse status, List<NodeStatus> missing)
+    {
+        var others = status.Nodes.Count(node => node.Node != status.Node);
+        if (missing.Count == others && others > 1)
+            return $" - {status.NodeName} hears nobody: probably its own cable, switch or firewall";
+        if (missing.Count > 1)
+            return status.Quorate ? " - probably a network split, or these nodes are down" : " - probably a network split with this node on the smaller side, or these nodes are down";
+        return others == 1 ? " - its daemon or machine is down, or the cable between the two" : " - probably its daemon or machine is down, or its cables";
     }
 
     private static void AddHeldOut(GetStatusResponse status, List<string> sentences)

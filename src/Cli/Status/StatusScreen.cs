@@ -55,18 +55,18 @@ internal sealed class StatusScreen(string socket, Terminal terminal)
 
     private void Headline(Screen screen, GetStatusResponse status, TimeSpan age)
     {
-        var (word, tone) = Words.Of(status.State, socket) switch
+        var (symbol, word, tone) = Words.Of(status.State, socket) switch
         {
-            "healthy" => ("HEALTHY", Tone.Good),
-            "degraded" => ("DEGRADED", Tone.Warning),
-            _ => ("NO QUORUM", Tone.Bad),
+            "healthy" => (_symbols.Dot, "HEALTHY", Tone.Good),
+            "degraded" => (_symbols.Triangle, "DEGRADED", Tone.Warning),
+            _ => (_symbols.Cross, "NO QUORUM", Tone.Bad),
         };
         var quorum = $"{(status.Quorate ? "quorate " : "")}{status.Votes}/{status.VotesExpected} votes (need {status.VotesNeeded})";
         var view = status.View is { } current
             ? $"view {current.Number} ({current.Id}) for {Durations.Age(status.ViewSinceMs)}"
             : "no view yet";
         screen.Fitted(
-            [new Span($" {status.Cluster}  "), new Span($"{_symbols.Dot} {word}", tone)],
+            [new Span($" {status.Cluster}  "), new Span($"{symbol} {word}", tone)],
             [new Span($"   {quorum}")],
             [new Span($"   {view}")],
             [new Span($"   as of {Durations.Age((long)age.TotalMilliseconds)} ago, via {status.NodeName}", Tone.Dim)]);

@@ -1,10 +1,10 @@
 namespace Membership.Cli.Status;
 
-/// <summary>Items of a daemon's watch, one at a time; the first, which every daemon has to give at once, within the time limit.</summary>
+/// <summary>Items of a daemon's watch, one at a time; the first, where the daemon has to give it at once, within the time limit.</summary>
 internal sealed class WatchStream<T> : IAsyncDisposable where T : class
 {
     private readonly CommandContext _context;
-    private readonly string _waitingFor;
+    private readonly string? _waitingFor;
     private readonly CancellationTokenSource _stop;
     private readonly IAsyncEnumerator<T> _items;
     private bool _isFirst = true;
@@ -12,10 +12,10 @@ internal sealed class WatchStream<T> : IAsyncDisposable where T : class
 
     /// <summary>Opens the stream.</summary>
     /// <param name="context">The command it runs in.</param>
-    /// <param name="waitingFor">What the first item is, for the error when it does not come.</param>
+    /// <param name="waitingFor">What the first item is, for the error when it does not come; null: it may take any time.</param>
     /// <param name="open">Begins to watch.</param>
     /// <param name="cancellationToken">Ends the stream.</param>
-    public WatchStream(CommandContext context, string waitingFor, Func<CancellationToken, IAsyncEnumerable<T>> open, CancellationToken cancellationToken)
+    public WatchStream(CommandContext context, string? waitingFor, Func<CancellationToken, IAsyncEnumerable<T>> open, CancellationToken cancellationToken)
     {
         _context = context;
         _waitingFor = waitingFor;
@@ -28,7 +28,7 @@ internal sealed class WatchStream<T> : IAsyncDisposable where T : class
     {
         var move = MoveAsync();
         _pending = move;
-        if (!_isFirst)
+        if (!_isFirst || _waitingFor is null)
             return move;
         _isFirst = false;
         return _context.WithinTimeoutAsync(_waitingFor, _ => move, _stop.Token);
