@@ -38,12 +38,18 @@ public abstract class ClusterTest(ITestOutputHelper output) : IAsyncLifetime
         return await Cluster.OneViewAsync(NamespaceCluster.FormationLimit);
     }
 
+    /// <summary>Removes what must be gone before the cluster's network is.</summary>
+    protected virtual void BeforeCluster()
+    {
+    }
+
     /// <inheritdoc/>
     public Task InitializeAsync() => Task.CompletedTask;
 
     /// <inheritdoc/>
     public async Task DisposeAsync()
     {
+        BeforeCluster();
         if (_cluster is null) return;
         Output.WriteLine(_cluster.Logs());
         await _cluster.DisposeAsync();

@@ -14,6 +14,7 @@ public sealed class ClusterNode : IDisposable
     {
         _cluster = cluster;
         Id = id;
+        ConfigurationPath = cluster.ConfigurationPath;
         Directory.CreateDirectory(StateDirectory);
         File.SetUnixFileMode(StateDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         if (cluster.Plan.StateDirectorySize is { } size)
@@ -28,6 +29,9 @@ public sealed class ClusterNode : IDisposable
 
     /// <summary>Configured name.</summary>
     public string Name => $"{_cluster.Plan.NodeNamePrefix}{Id}";
+
+    /// <summary>The configuration file its daemon is started with: the cluster's, or a copy beside files of this node alone.</summary>
+    public string ConfigurationPath { get; set; }
 
     /// <summary>Where the daemon keeps what must survive it.</summary>
     public string StateDirectory => Path.Combine(_cluster.Folder, $"state{Id}");
@@ -56,7 +60,7 @@ public sealed class ClusterNode : IDisposable
     {
         if (IsRunning) throw new InvalidOperationException($"{Name} runs already");
         _runs.Add(DaemonProcess.Start(_cluster.Network.Namespace(Id),
-            ["--config", _cluster.ConfigurationPath, "--node", Name, "--state-dir", StateDirectory, "--socket", SocketPath, .. moreArguments]));
+            ["--config", ConfigurationPath, "--node", Name, "--state-dir", StateDirectory, "--socket", SocketPath, .. moreArguments]));
     }
 
     /// <summary>The regular view in force; null when the daemon does not answer or has none yet.</summary>

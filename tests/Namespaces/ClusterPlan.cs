@@ -26,6 +26,9 @@ public sealed record ClusterPlan
     /// <summary>The cluster's secret, 32 bytes.</summary>
     public byte[] Secret { get; init; } = RandomNumberGenerator.GetBytes(32);
 
+    /// <summary>Value of <c>quorum</c> in the configuration.</summary>
+    public string Quorum { get; init; } = "{ mode: majority }";
+
     /// <summary>Further top-level lines of the configuration.</summary>
     public string MoreConfiguration { get; init; } = "";
 

@@ -142,7 +142,7 @@ public sealed class NamespaceCluster : IAsyncDisposable
 
     private void WriteConfiguration(string path, ClusterPlan plan)
     {
-        var text = new StringBuilder($"cluster: {plan.ClusterName}\nkey_file: cluster.key\ntiming: {plan.Timing}\nquorum: {{ mode: majority }}\nnodes:\n");
+        var text = new StringBuilder($"cluster: {plan.ClusterName}\nkey_file: cluster.key\ntiming: {plan.Timing}\nquorum: {plan.Quorum}\nnodes:\n");
         for (var id = 1; id <= plan.Nodes; id++)
         {
             var links = Enumerable.Range(0, plan.Links).Select(link => $"\"{VirtualNetwork.Address(id, link)}:{plan.Port}\"");

@@ -35,10 +35,14 @@ public sealed class NodeApi : IDisposable
         };
         _channel = GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
         Ring = new MembershipService.MembershipServiceClient(_channel);
+        Quorum = new QuorumService.QuorumServiceClient(_channel);
     }
 
     /// <summary>The generated stub.</summary>
     public MembershipService.MembershipServiceClient Ring { get; }
+
+    /// <summary>The generated stub.</summary>
+    public QuorumService.QuorumServiceClient Quorum { get; }
 
     /// <summary>Status of the daemon.</summary>
     /// <exception cref="RpcException">The daemon cannot be reached or refuses.</exception>

@@ -87,6 +87,17 @@ public sealed class VirtualNetwork : IDisposable
         Deafen(other, one);
     }
 
+    /// <summary>Parts the nodes: no node of one part hears one of another, on all links. One packet filter per node, all set at the same time.</summary>
+    public void Split(params int[][] parts)
+    {
+        var cuts = parts.SelectMany((part, index) => part.Select(host => (Host: host, Others: parts.Where((_, other) => other != index).SelectMany(other => other).ToArray())));
+        Task.WaitAll([.. cuts.Where(cut => cut.Others.Length > 0).Select(cut => Task.Run(() =>
+        {
+            var sources = Enumerable.Range(0, Links).SelectMany(link => cut.Others.Select(other => Address(other, link)));
+            AddInputRule(cut.Host, $"ip saddr {{ {string.Join(", ", sources)} }} drop");
+        }))]);
+    }
+
     /// <summary>A node loses a share of what arrives, at random, on all links.</summary>
     public void Lose(int host, int percent) => AddInputRule(host, $"iifname \"l*\" numgen random mod 100 < {percent} drop");
 

@@ -35,6 +35,12 @@ internal static partial class WitnessLog
     [LoggerMessage(EventId = 2109, Level = LogLevel.Information, Message = "certificates read again; the first one ends at {ExpiresAt}")]
     public static partial void CertificatesReloaded(ILogger logger, string expiresAt);
 
+    [LoggerMessage(EventId = 2110, Level = LogLevel.Warning, Message = "{Lost} refusals were left out of the log, more than {Max} in one second; find out who knocks")]
+    public static partial void LeftOut(ILogger logger, long lost, int max);
+
+    [LoggerMessage(EventId = 2111, Level = LogLevel.Warning, Message = "the service manager cannot be told that the witness is ready: {Why}")]
+    public static partial void NotifyFailed(ILogger logger, string why);
+
     [LoggerMessage(EventId = 2120, Level = LogLevel.Information, Message = "witness {Address}: session begins")]
     public static partial void Connected(ILogger logger, string address);
 

@@ -4,12 +4,11 @@ using Membership.Daemon.Configuration;
 using Membership.Grpc.Errors;
 using Membership.Grpc.Server;
 using Membership.V1;
-using Microsoft.Extensions.Logging;
 
 namespace Membership.Daemon.Witness.Server;
 
 /// <summary>The witness's gRPC service: lets nodes in whose certificate names them, and carries their sessions to the loop.</summary>
-internal sealed class WitnessApi(WitnessServerConfiguration configuration, WitnessLoop loop, ILogger logger) : WitnessService.WitnessServiceBase
+internal sealed class WitnessApi(WitnessServerConfiguration configuration, WitnessLoop loop, RefusalLog refusals) : WitnessService.WitnessServiceBase
 {
     /// <summary>Who has not said who he is by then is cut off.</summary>
     public static readonly TimeSpan HelloMax = TimeSpan.FromSeconds(5);
@@ -71,7 +70,7 @@ internal sealed class WitnessApi(WitnessServerConfiguration configuration, Witne
 
     private RpcException Refuse(ServerCallContext context, StatusCode code, string reason, string message)
     {
-        WitnessLog.Refused(logger, context.Peer, message);
+        refusals.Add(context.Peer, message);
         return RichError.Of(code, reason, message).ToException();
     }
 

@@ -40,7 +40,8 @@ internal static class WitnessProcess
         credentials.Refused += unusable => WitnessLog.CertificatesNotReloaded(logger, unusable.Message);
         using var store = OpenStore(line.StateDirectory);
         var loop = new WitnessLoop(store, new MonotonicClock(), logger);
-        var listener = new TlsListener(configuration.Listen, credentials) { Refused = (remote, why) => WitnessLog.Refused(logger, remote, why) };
+        var refusals = new RefusalLog(logger);
+        var listener = new TlsListener(configuration.Listen, credentials) { Refused = refusals.Add };
 
         var stop = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var term = OnSignal(PosixSignal.SIGTERM, () => stop.TrySetResult("SIGTERM"));
@@ -49,9 +50,9 @@ internal static class WitnessProcess
         using var ends = new CancellationTokenSource();
         var running = loop.RunAsync(ends.Token);
         var looking = LookAtCertificatesAsync(listener, ends.Token);
-        await using var server = await StartServerAsync(configuration, listener, loop, loggers, logger);
+        await using var server = await StartServerAsync(configuration, listener, loop, loggers, refusals);
         WitnessLog.Ready(logger, DaemonVersion.Text, string.Join(", ", server.Addresses), Served(configuration), Path.GetFullPath(line.StateDirectory));
-        new ServiceManager(Environment.GetEnvironmentVariable("NOTIFY_SOCKET"), null, (_, why) => WitnessLog.Refused(logger, "the service manager", why))
+        new ServiceManager(Environment.GetEnvironmentVariable("NOTIFY_SOCKET"), null, (_, why) => WitnessLog.NotifyFailed(logger, why))
             .Ready($"witness for {Served(configuration)}");
 
         await Task.WhenAny(stop.Task, running, looking);
@@ -72,7 +73,7 @@ internal static class WitnessProcess
         return code;
     }
 
-    private static async Task<GrpcServer> StartServerAsync(WitnessServerConfiguration configuration, TlsListener listener, WitnessLoop loop, ILoggerFactory loggers, ILogger logger)
+    private static async Task<GrpcServer> StartServerAsync(WitnessServerConfiguration configuration, TlsListener listener, WitnessLoop loop, ILoggerFactory loggers, RefusalLog refusals)
     {
         var settings = new GrpcServerSettings
         {
@@ -82,7 +83,7 @@ internal static class WitnessProcess
         };
         try
         {
-            return await GrpcServer.StartAsync(settings, map => map.MapGrpcService(new WitnessApi(configuration, loop, logger)), CancellationToken.None);
+            return await GrpcServer.StartAsync(settings, map => map.MapGrpcService(new WitnessApi(configuration, loop, refusals)), CancellationToken.None);
         }
         catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException or System.Net.Sockets.SocketException)
         {
