@@ -223,6 +223,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
         _groups = new GroupApi(
             new GroupServices(_self.Id, boot.Short, host, _groupHub, _groupLog, _receipts, GroupMessageBytesMax, TimeProvider.System), _leaving.Token);
         var commands = new AdminCommands(host, _configuration, _quorumChanges, _verdicts, protoQuorum, reload, () => _stop.TrySetResult("an operator's request"), TimeProvider.System);
+        _counters.Clients = () => Sum(_membership.Clients, _groups.Clients);
+        access.CountIn(_counters);
         var settings = access.Settings(new GrpcServerOptions { MaxReceiveBytes = 2 * _configuration.Ring.MessageBytesMax + 65536 }, _loggers);
         try
         {
@@ -235,6 +237,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
                     map.MapGrpcService(_groups);
                     map.MapGrpcService(new AdminApi(commands, access.Control.Describe));
                     map.MapGrpcService(new FaultApi(host, _configuration, _line.AllowFaultInjection));
+                    map.MapGrpcService(new HealthApi(_telemetry!.Source, TimeProvider.System));   // made before the server
                     map.MapGrpcReflection([.. MethodTable.Services()]);
                 },
                 CancellationToken.None);
@@ -251,6 +254,9 @@ internal sealed class DaemonProcess : IAsyncDisposable
         _counters.KeysAre(keys);
         Log.KeysReloaded(_logger, keys.Count, _configuration.KeyFile, keys.Single(k => k.Active).Id);
     }
+
+    private static ClientsNow Sum(ClientsNow left, ClientsNow right) =>
+        new(left.Connected + right.Connected, left.QueuedBytes + right.QueuedBytes, left.Closed + right.Closed, left.Cut + right.Cut);
 
     /// <summary>Leaves where that is still to be done, then ends the clients' calls.</summary>
     /// <param name="signal">Null: the ring thread has ended by itself.</param>

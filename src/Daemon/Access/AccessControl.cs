@@ -78,7 +78,7 @@ internal sealed class AccessControl
         _running.TryRemove(context, out _);
         Interlocked.Increment(ref _denied);
         refusal.AddTo(context.ResponseTrailers);
-        _audit.Denied(caller.Identity, RoleText.Of(role), context.Method.TrimStart('/'), method is null ? "none" : RoleText.Of(method.Needed));
+        _audit.Denied(caller.Identity, RoleText.Of(role), context.Method.TrimStart('/'), method is null ? AuditLog.NoMethod : RoleText.Of(method.Needed));
         return refusal.Status;
     }
 

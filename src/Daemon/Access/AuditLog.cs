@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Grpc.Core;
 using Membership.Daemon.Configuration;
+using Membership.Daemon.Telemetry;
 using Microsoft.Extensions.Logging;
 using Status = Grpc.Core.Status;
 
@@ -18,8 +19,14 @@ internal sealed class AuditLog(ILogger logger, TimeProvider time)
 
     private const int OutcomeCharactersMax = 200;
 
+    /// <summary>What a call of a method that does not exist needs.</summary>
+    public const string NoMethod = "none";
+
     private readonly Lock _gate = new();
     private readonly LineFolding _folding = new(time);
+
+    /// <summary>Counts refusals and lost lines; null: nobody does.</summary>
+    public DaemonCounters? Counters { get; set; }
 
     /// <summary>A call that changes something has ended.</summary>
     public void Called(string who, string role, string method, string arguments, string outcome) => AccessLog.Called(logger, who, role, method, arguments, outcome);
@@ -28,6 +35,7 @@ internal sealed class AuditLog(ILogger logger, TimeProvider time)
     public void Denied(string who, string role, string method, string needed)
     {
         var what = $"{who} {method}";
+        Counters?.Denied(needed == NoMethod ? "unknown" : method, role);
         lock (_gate)
         {
             TellFolded(_folding.Due());
@@ -73,6 +81,9 @@ internal sealed class AuditLog(ILogger logger, TimeProvider time)
     private void TellFolded(IReadOnlyList<LineFolding.Folded> lines)
     {
         foreach (var line in lines) AccessLog.Repeated(logger, line.What, line.Count, line.Seconds);
-        if (_folding.TakeLost() is > 0 and var lost) AccessLog.LeftOut(logger, lost, LineFolding.LinesPerSecondMax);
+        var lost = _folding.TakeLost();
+        if (lost == 0) return;
+        Counters?.AuditDropped(lost);
+        AccessLog.LeftOut(logger, lost, LineFolding.LinesPerSecondMax);
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using Membership.Daemon.Configuration;
+using Membership.Daemon.Telemetry;
 using Membership.Grpc.Server;
 using Membership.Grpc.Server.Tls;
 using Membership.Grpc.Tls;
@@ -39,6 +40,9 @@ internal sealed class ClientAccess
         credentials.Changed += identity => AccessLog.CertificateReloaded(_logger, identity.Certificate.Subject, Date(identity.ExpiresAt));
         credentials.Refused += refused => AccessLog.CertificateNotReloaded(_logger, refused.Message);
     }
+
+    /// <summary>Counts refusals from now on.</summary>
+    public void CountIn(DaemonCounters counters) => _audit.Counters = counters;
 
     /// <summary>Who may call what.</summary>
     public AccessControl Control { get; }

@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Membership.Daemon.Ring;
+using Membership.Daemon.Telemetry;
 using Membership.Totem;
 using Proto = Membership.V1;
 
@@ -32,11 +33,15 @@ internal sealed class MembershipApi(
     private const string Leaving = "this node is leaving the cluster. Messages without a receipt were not sent: send them through another node.";
 
     private readonly string _boot = ProtoViews.Boot(boot);
+    private long _cuts;
     private readonly StreamGate _multicasts = new(MulticastStreamsMax, "messages are sent by");
     private readonly StreamGate _watches = new(WatchStreamsMax, "views and messages are watched by");
 
     /// <summary>Refuses new Multicast calls; ends when those under way have written their last receipt. To be called once <c>leaving</c> has fired and the ring thread has ended.</summary>
     public Task MulticastsEndAsync() => _multicasts.CloseAsync(Leaving);
+
+    /// <summary>Streams of the raw ring for telemetry.</summary>
+    public ClientsNow Clients => new(_multicasts.Count + _watches.Count, 0, _multicasts.Ended + _watches.Ended, Volatile.Read(ref _cuts));
 
     /// <summary>Multicast calls under way.</summary>
     public int MulticastCount => _multicasts.Count;
@@ -96,7 +101,11 @@ internal sealed class MembershipApi(
                 await responseStream.WriteAsync(response, cancellationToken);
                 encoder.Clear();
             }
-            if (isCut) return;
+            if (isCut)
+            {
+                Interlocked.Increment(ref _cuts);
+                return;
+            }
             if (!await reader.WaitAsync(cancellationToken)) throw ApiErrors.Stopped("the daemon has left the cluster and stops");
         }
     }

@@ -9,10 +9,14 @@ internal sealed class StreamGate(int max, string what)
 {
     private readonly TaskCompletionSource _emptied = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _count;
+    private long _ended;
     private string? _closed;
 
     /// <summary>Streams open now.</summary>
     public int Count => Volatile.Read(ref _count);
+
+    /// <summary>Streams that have ended.</summary>
+    public long Ended => Volatile.Read(ref _ended);
 
     /// <summary>Counts one more until the result is disposed.</summary>
     /// <exception cref="RpcException">RESOURCE_EXHAUSTED: the limit is reached. UNAVAILABLE: the gate is closed.</exception>
@@ -47,7 +51,9 @@ internal sealed class StreamGate(int max, string what)
 
         public void Dispose()
         {
-            if (Interlocked.Exchange(ref _left, 1) == 0) gate.Leave();
+            if (Interlocked.Exchange(ref _left, 1) != 0) return;
+            Interlocked.Increment(ref gate._ended);
+            gate.Leave();
         }
     }
 }

@@ -10,15 +10,15 @@ internal sealed class DaemonCounters(TimeProvider time)
     public const int DeniedMax = 256;
 
     private readonly ConcurrentDictionary<(string Rpc, string Role), StrongCount> _denied = new();
-    private readonly ConcurrentDictionary<string, StrongCount> _disconnects = new();
     private IReadOnlyList<(int, bool)> _keys = [];
     private long _auditDropped;
     private long _diskErrors;
     private long _lastDiskError;
+    private long _cuts;
     private long _lastCut;
 
-    /// <summary>Tells how many clients are connected and what waits for them; set once by whoever serves them.</summary>
-    public Func<(int Connected, long QueuedBytes)> Clients { get; set; } = static () => (0, 0);
+    /// <summary>Tells how the clients are; set once by whoever serves them.</summary>
+    public Func<ClientsNow> Clients { get; set; } = static () => default;
 
     /// <summary>The keys in use.</summary>
     public IReadOnlyList<(int Id, bool IsActive)> Keys => Volatile.Read(ref _keys);
@@ -33,18 +33,8 @@ internal sealed class DaemonCounters(TimeProvider time)
         _denied.GetOrAdd(key, static _ => new StrongCount()).Increment();
     }
 
-    /// <summary>A client is gone: slow (cut off because it did not read), closed, or ttl.</summary>
-    public void Disconnected(string reason)
-    {
-        _disconnects.GetOrAdd(reason, static _ => new StrongCount()).Increment();
-        if (reason == SlowReason) Volatile.Write(ref _lastCut, Now);
-    }
-
-    /// <summary>The reason of a client that was cut off because it did not read.</summary>
-    public const string SlowReason = "slow";
-
-    /// <summary>A line of the audit log was lost.</summary>
-    public void AuditDropped() => Interlocked.Increment(ref _auditDropped);
+    /// <summary>So many lines of the audit log were lost.</summary>
+    public void AuditDropped(long lines) => Interlocked.Add(ref _auditDropped, lines);
 
     /// <summary>The state directory could not be written.</summary>
     public void DiskError()
@@ -56,10 +46,10 @@ internal sealed class DaemonCounters(TimeProvider time)
     /// <summary>All of it now.</summary>
     public ClientReading Read()
     {
-        var (connected, queued) = Clients();
+        var clients = Clients();
+        if (clients.Cut > Interlocked.Exchange(ref _cuts, clients.Cut)) Volatile.Write(ref _lastCut, Now);
         return new ClientReading(
-            connected, queued,
-            [.. _disconnects.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => (pair.Key, pair.Value.Value))],
+            clients,
             [.. _denied.OrderBy(pair => pair.Key).Select(pair => (pair.Key.Rpc, pair.Key.Role, pair.Value.Value))],
             Interlocked.Read(ref _auditDropped), Interlocked.Read(ref _diskErrors), Since(ref _lastDiskError), Since(ref _lastCut));
     }
@@ -81,11 +71,16 @@ internal sealed class DaemonCounters(TimeProvider time)
 
 /// <summary>What <see cref="DaemonCounters"/> had counted at one moment.</summary>
 internal sealed record ClientReading(
-    int Connected,
-    long QueuedBytes,
-    IReadOnlyList<(string Reason, long Count)> Disconnects,
+    ClientsNow Now,
     IReadOnlyList<(string Rpc, string Role, long Count)> Denied,
     long AuditDropped,
     long DiskErrors,
     TimeSpan? SinceDiskError,
     TimeSpan? SinceCut);
+
+/// <summary>The clients of this daemon.</summary>
+/// <param name="Connected">Their streams open now.</param>
+/// <param name="QueuedBytes">Bytes of group events that sessions have not been given yet.</param>
+/// <param name="Closed">Streams that have ended since the start, whoever ended them, those cut off included.</param>
+/// <param name="Cut">Streams cut off since the start because nobody read them.</param>
+internal readonly record struct ClientsNow(int Connected, long QueuedBytes, long Closed, long Cut);

@@ -31,6 +31,9 @@ internal sealed class DaemonTelemetry : IAsyncDisposable
         }
     }
 
+    /// <summary>Gives snapshots.</summary>
+    public TelemetrySource Source => _source;
+
     /// <summary>Where the page is served; null: nowhere.</summary>
     public Uri? Page => _page?.Address;
 

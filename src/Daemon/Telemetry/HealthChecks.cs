@@ -38,6 +38,18 @@ internal static class HealthChecks
             : new HealthCheck(HealthNames.Ready, true, "a view is installed");
     }
 
+    /// <summary>Every name there is.</summary>
+    public static IReadOnlyList<string> Names { get; } =
+        [HealthNames.Live, HealthNames.Ready, HealthNames.Ring, HealthNames.Quorum, HealthNames.Links, HealthNames.Disk, HealthNames.ClockStall, HealthNames.ClientsSlow];
+
+    /// <summary>One of <see cref="Names"/>, or readyz for the empty name. What cannot be known is unhealthy.</summary>
+    public static HealthCheck Find(TelemetrySnapshot? snapshot, string name) => name switch
+    {
+        HealthNames.Live => Live(snapshot),
+        HealthNames.Ready or HealthNames.Whole => Ready(snapshot, wantsQuorum: false),
+        _ => All(snapshot).FirstOrDefault(check => check.Name == name) ?? Live(null) with { Name = name },
+    };
+
     /// <summary>Every named check.</summary>
     public static IReadOnlyList<HealthCheck> All(TelemetrySnapshot? snapshot) =>
         snapshot is null ? [Live(null) with { Name = HealthNames.Ring }] : [Ring(snapshot), Quorum(snapshot), Links(snapshot), Disk(snapshot), ClockStall(snapshot), ClientsSlow(snapshot)];

@@ -37,8 +37,8 @@ internal static class MetricTable
         new("membership.group.count", MetricKind.Gauge, "{group}", "Process groups with members.", s => [Sample.Of(s.Ring.Metrics.Groups)]) { PageName = "membership_groups" },
         new("membership.group.members", MetricKind.Gauge, "{member}", "Members of process groups; by name only for groups the configuration lists, the others together.", GroupMembers),
 
-        new("membership.client.connected", MetricKind.UpDown, "{client}", "Clients' streams open now.", s => [Sample.Of(s.Process.Clients.Connected)]),
-        new("membership.client.queue", MetricKind.UpDown, "By", "Bytes waiting for clients to read them.", s => [Sample.Of(s.Process.Clients.QueuedBytes)]),
+        new("membership.client.connected", MetricKind.UpDown, "{client}", "Clients' streams open now.", s => [Sample.Of(s.Process.Clients.Now.Connected)]),
+        new("membership.client.queue", MetricKind.UpDown, "By", "Bytes of the group log that sessions have not been given yet, other groups' events between theirs included.", s => [Sample.Of(s.Process.Clients.Now.QueuedBytes)]),
         new("membership.client.disconnects", MetricKind.Counter, "{client}", "Clients gone, by reason.", Disconnects),
         new("membership.process.stall", MetricKind.Histogram, "s", "Times the ring thread was not scheduled although it was due.", s => [Sample.Of(s.Ring.Metrics.Stall)]),
         new("membership.health.score", MetricKind.Gauge, "", "This node's own slowness: 0 well, one more for each stall of the last minutes, at most 8.", s => [Sample.Of(s.Ring.Metrics.HealthScore)]),
@@ -117,8 +117,11 @@ internal static class MetricTable
             .Append(Sample.Of(metrics.GroupMembers - metrics.GroupsShown.Sum(static shown => shown.Members), new Label("group", "")));
     }
 
-    private static IEnumerable<Sample> Disconnects(TelemetrySnapshot s) =>
-        s.Process.Clients.Disconnects.Select(static gone => Sample.Of(gone.Count, new Label("reason", gone.Reason)));
+    private static Sample[] Disconnects(TelemetrySnapshot s)
+    {
+        var clients = s.Process.Clients.Now;
+        return [Sample.Of(clients.Closed - clients.Cut, new Label("reason", "closed")), Sample.Of(clients.Cut, new Label("reason", "slow"))];
+    }
 
     private static IEnumerable<Sample> KeyAges(TelemetrySnapshot s) => s.Process.KeyAge is not { } age ? [] : s.Process.Keys.Select(key => Sample.Of(
         age.TotalSeconds, new Label("key_id", key.Id.ToString(CultureInfo.InvariantCulture)), new Label("state", key.IsActive ? "active" : "accepted")));

@@ -11,7 +11,6 @@ public sealed class PromtoolTests
     {
         await using var node = await OneNode.StartAsync("telemetry: { groups: [orders, \"a \\\"b\\\" \\\\ c\"] }\n", nodes: 3);
         node.Counters.Denied("membership.v1.AdminService/SetVotes", "read");
-        node.Counters.Disconnected(DaemonCounters.SlowReason);
         var (_, page) = await node.GetAsync("metrics");
 
         var (code, text) = await Promtool.RunAsync(page, "check", "metrics");

@@ -4,6 +4,7 @@ using Grpc.Core;
 using Membership.Cpg;
 using Membership.Daemon.Configuration;
 using Membership.Daemon.Ring;
+using Membership.Daemon.Telemetry;
 using Membership.Grpc.Errors;
 using Membership.Grpc.Server;
 using Proto = Membership.V1;
@@ -39,6 +40,9 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
 
     /// <summary>Watches under way.</summary>
     public int WatchCount => _watches.Count;
+
+    /// <summary>Sessions and watches for telemetry.</summary>
+    public ClientsNow Clients => new(SessionCount + WatchCount, _table.UnreadBytes, _sessions.Ended + _watches.Ended, CutCount);
 
     /// <summary>Sessions cut off since the start.</summary>
     public long CutCount => _table.Cuts;

@@ -64,6 +64,9 @@ internal sealed class GroupReader(GroupLog log, BatchSignal signal)
         }
     }
 
+    /// <summary>Bytes of the log from what may concern this reader next up to its end. Any thread; a moment old.</summary>
+    public long UnreadBytes => Volatile.Read(ref _next) is var next and not None ? Math.Max(0, log.Published - next) : 0;
+
     /// <summary>True when <see cref="Next"/> might find an event, after a <see cref="Refresh"/>.</summary>
     public bool HasUnread => _next < _limit;
 

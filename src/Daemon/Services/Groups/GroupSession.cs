@@ -70,6 +70,9 @@ internal sealed partial class GroupSession
     /// <summary>Position of the last event written.</summary>
     public long Position => _reader.Position;
 
+    /// <summary>Bytes of the log not given to the client yet. Any thread.</summary>
+    public long UnreadBytes => _reader.UnreadBytes;
+
     /// <summary>Cuts the session off where its client has not taken anything for too long. Any thread.</summary>
     public void CheckStall()
     {

@@ -15,6 +15,9 @@ internal sealed class SessionTable
     /// <summary>Sessions cut off since the start.</summary>
     public long Cuts => Volatile.Read(ref _cuts);
 
+    /// <summary>Bytes not given to clients yet, all sessions together.</summary>
+    public long UnreadBytes => _sessions.Sum(static pair => pair.Value.UnreadBytes);
+
     /// <summary>A number no session of this boot has had.</summary>
     public uint NextId() => Interlocked.Increment(ref _lastId);
 
