@@ -1,7 +1,6 @@
 using Grpc.Core;
 using Grpc.Health.V1;
 using Membership.Grpc.Errors;
-using Membership.Grpc.Server.Services;
 
 namespace Membership.Daemon.Telemetry;
 
