@@ -23,23 +23,25 @@ namespace Membership.Client;
 public sealed class MembershipClient : IAsyncDisposable
 {
     private readonly MembershipClientOptions _options;
-    private readonly GrpcChannel _channel;
+    private readonly GrpcChannel? _channel;
     private readonly MembershipService.MembershipServiceClient _service;
     private readonly QuorumService.QuorumServiceClient _quorum;
     private readonly GroupService.GroupServiceClient _groupService;
     private readonly GroupSession _groups;
     private readonly Func<Random> _random;
 
-    private MembershipClient(MembershipClientOptions options, Func<Random> random)
+    private MembershipClient(MembershipClientOptions options, Func<Random> random, GrpcChannel channel)
+        : this(options, random, channel.CreateCallInvoker()) => _channel = channel;
+
+    private MembershipClient(MembershipClientOptions options, Func<Random> random, CallInvoker calls)
     {
         _options = options;
         _random = random;
-        _channel = Endpoint.Parse(options.Endpoint).Open(options);
-        _service = new MembershipService.MembershipServiceClient(_channel);
-        _quorum = new QuorumService.QuorumServiceClient(_channel);
-        _groupService = new GroupService.GroupServiceClient(_channel);
+        _service = new MembershipService.MembershipServiceClient(calls);
+        _quorum = new QuorumService.QuorumServiceClient(calls);
+        _groupService = new GroupService.GroupServiceClient(calls);
         _groups = new GroupSession(_groupService, options, random);
-        Faults = new FaultInjection(new FaultService.FaultServiceClient(_channel), this);
+        Faults = new FaultInjection(new FaultService.FaultServiceClient(calls), this);
     }
 
     /// <summary>Faults for demonstrations and tests; the daemon must have been started with <c>--allow-fault-injection</c>.</summary>
@@ -195,7 +197,7 @@ public sealed class MembershipClient : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _groups.DisposeAsync().ConfigureAwait(false);
-        _channel.Dispose();
+        _channel?.Dispose();
     }
 
     /// <summary>Group messages on their way, written or ready to be.</summary>
@@ -209,8 +211,11 @@ public sealed class MembershipClient : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         if (options.Check() is [_, ..] mistakes) throw new ArgumentException(string.Join(' ', mistakes), nameof(options));
-        return new MembershipClient(options with { }, random);   // a copy: later changes of the caller's are not seen
+        return new MembershipClient(options with { }, random, Endpoint.Parse(options.Endpoint).Open(options));   // a copy: later changes of the caller's are not seen
     }
+
+    /// <summary>For clusters in memory: with another way to carry calls.</summary>
+    internal static MembershipClient Create(MembershipClientOptions options, Func<Random> random, CallInvoker calls) => new(options with { }, random, calls);
 
     internal Task<TResponse> CallAsync<TResponse>(
         string operation, Func<CallOptions, AsyncUnaryCall<TResponse>> start, CancellationToken cancellationToken)

@@ -209,6 +209,11 @@ internal sealed class GroupSession(GroupService.GroupServiceClient service, Memb
         {
             return failure;
         }
+        catch (Exception broken)
+        {
+            // Whatever it was, groups that nobody serves must not look alive.
+            return new MembershipException(MembershipReason.Internal, $"Groups: {broken.Message}", broken);
+        }
         finally
         {
             lock (_gate) _connection = null;
