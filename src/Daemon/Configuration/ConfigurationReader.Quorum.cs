@@ -16,7 +16,12 @@ internal sealed partial class ConfigurationReader
     {
         const string Remedy = "Write for example quorum: { mode: majority }, or delete the line.";
         var map = file.Map("quorum", Remedy, "mode", "wait_for_all", "last_man_standing_window", "tie_breaker", "allow_downscale", "expected_votes", "expected_votes_tracking", "witness");
-        if (map is null) return QuorumConfiguration.Default;
+        if (map is null)
+        {
+            if (nodes.Count > 0 && file.Find("quorum") is null) WarnOfDefault(file, nodes);
+            return QuorumConfiguration.Default;
+        }
+
         var before = _mistakes.Mistakes.Count;
         var mode = map.Choice("mode", QuorumMode.Majority, ("majority", QuorumMode.Majority), ("two-node", QuorumMode.TwoNode), ("last-man-standing", QuorumMode.LastManStanding));
         var (tieBreaker, tieBreakerNodes) = ReadTieBreaker(map, nodes);
@@ -30,9 +35,15 @@ internal sealed partial class ConfigurationReader
             map.Find("expected_votes") is null ? null : (ulong?)map.Number("expected_votes", 1, (long)(VotesMax * NodeTable.Max), 1),
             map.Flag("expected_votes_tracking", false),
             ReadWitness(map, nodes));
-        if (_mistakes.Mistakes.Count > before || nodes.Count == 0) return QuorumConfiguration.Default;
+        if (_mistakes.Mistakes.Count > before || nodes.All(node => node.Votes == 0)) return QuorumConfiguration.Default;
         CheckQuorum(map, quorum.Options(nodes[0].Id, nodes));
         return quorum;
+    }
+
+    private void WarnOfDefault(MapBinder file, List<NodeConfiguration> nodes)
+    {
+        foreach (var (key, warning) in QuorumValidator.Warnings(QuorumConfiguration.Default.Options(nodes[0].Id, nodes)))
+            _mistakes.Warn(file.At("nodes"), key, warning);
     }
 
     /// <summary>What contradicts itself, at the place of the key it is about.</summary>

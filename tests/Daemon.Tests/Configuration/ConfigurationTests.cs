@@ -1,6 +1,7 @@
 using System.Text;
 using Membership.Daemon.Configuration;
 using Membership.Links;
+using Membership.Quorum;
 
 namespace Membership.Daemon.Tests.Configuration;
 
@@ -90,6 +91,10 @@ public sealed class ConfigurationTests
     [InlineData("link_policy: active\n")]
     [InlineData("ring: { message_max: 1MiB }\n")]
     [InlineData("quorum: { wait_for_all: true }\n")]
+    [InlineData("quorum: { tie_breaker: lowest }\n")]
+    [InlineData("quorum: { tie_breaker: [n1] }\n")]
+    [InlineData("quorum: { last_man_standing_window: 1s }\n")]
+    [InlineData("quorum: { expected_votes_tracking: true }\n")]
     public void The_digest_changes_with_what_must_be_equal_on_all_nodes(string more) =>
         Assert.NotEqual(Good(With(Node)).Digest, Good(more + With(Node)).Digest);
 
@@ -160,6 +165,64 @@ public sealed class ConfigurationTests
         Assert.Contains("derived.token_retransmit = 200ms\n", text, StringComparison.Ordinal);
         Assert.Contains("derived.heartbeat_neighbours = 150ms\n", text, StringComparison.Ordinal);
         Assert.Contains("derived.detection_worst_case = 2200ms\n", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_whole_quorum_section_reaches_the_core_and_the_effective_values()
+    {
+        var nodes = string.Concat(Enumerable.Range(1, 4).Select(i => $"  - {{ name: n{i}, id: {i}, links: [\"10.0.0.{i}:5405\"] }}\n"));
+        const string Quorum = """
+            quorum:
+              wait_for_all: true
+              last_man_standing_window: 20s
+              expected_votes: 5
+              expected_votes_tracking: true
+              witness:
+                address: "[2001:db8::7]:5403"
+                algorithm: ffsplit
+                ca_file: ca.pem
+                certificate_file: /etc/n1.pem
+                key_file: n1.key
+                timeout: 3s
+                heuristics: ["/usr/bin/ping -c 1 10.0.0.254"]
+                tie_breaker: [n3, n1]
+
+            """;
+
+        var configuration = Good(Quorum + With(nodes));
+
+        var options = configuration.QuorumOptions(new NodeId(2));
+        Assert.Equal((true, 5UL, true, WitnessAlgorithm.FiftyFiftySplit, 1UL), (options.WaitForAll, options.ExpectedVotes, options.TrackExpectedVotes, options.Witness, options.WitnessVotes));
+        var witness = configuration.Quorum.Witness!;
+        Assert.Equal(("2001:db8::7", 5403, TimeSpan.FromSeconds(3), "/etc/membership/ca.pem", "/etc/n1.pem"), (witness.Host, witness.Port, witness.Timeout, witness.CaFile, witness.CertificateFile));
+        Assert.Equal(["/usr/bin/ping", "-c", "1", "10.0.0.254"], Assert.Single(witness.HeuristicsCommands));
+        Assert.Equal([new NodeId(3), new NodeId(1)], witness.TieBreakerNodes);
+        var text = EffectiveConfiguration.Text(configuration);
+        Assert.Contains("quorum.expected_votes = 6\n", text, StringComparison.Ordinal);
+        Assert.Contains("quorum.votes_needed = 4\n", text, StringComparison.Ordinal);
+        Assert.Contains("quorum.witness.address = [2001:db8::7]:5403\n", text, StringComparison.Ordinal);
+        Assert.Contains("quorum.witness.tie_breaker = n3,n1\n", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Two_node_mode_waits_for_all_unless_told_otherwise()
+    {
+        var two = Node + "  - { name: n2, id: 2, links: [\"10.0.0.2:5405\"] }\n";
+
+        Assert.True(Good("quorum: { mode: two-node }\n" + With(two)).Quorum.WaitForAll);
+        Assert.False(Good("quorum: { mode: two-node, wait_for_all: false }\n" + With(two)).Quorum.WaitForAll);
+        Assert.False(Good("quorum: { mode: majority }\n" + With(two)).Quorum.WaitForAll);
+    }
+
+    [Fact]
+    public void Two_nodes_without_a_quorum_section_are_warned_about()
+    {
+        var two = Node + "  - { name: n2, id: 2, links: [\"10.0.0.2:5405\"] }\n";
+
+        var warning = Assert.Single(Read(With(two)).Warnings);
+
+        Assert.Contains("the loss of either one is the loss of quorum", warning.Text, StringComparison.Ordinal);
+        Assert.Equal(4, warning.Line);
     }
 
     private static readonly byte[] Hostile = [.. " \t\n:{}[]\"'#&*!|>-,?%@`a1\\\0\u007f"u8];
