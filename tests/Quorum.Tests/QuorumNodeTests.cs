@@ -190,6 +190,51 @@ public sealed class QuorumNodeTests
     }
 
     [Fact]
+    public void A_change_counts_only_when_it_is_on_the_disk_of_every_member()
+    {
+        var world = World(3);
+        Views(world, [1, 2, 3]);
+        world.Nodes[0].Change(new QuorumChange.SetVotes(Three, 3));
+        world.Nodes[0].Order();
+        foreach (var node in world.Nodes) node.Deliver();
+
+        foreach (var node in world.Nodes.Take(2)) node.EndWrite();
+        Settle(world);
+        Assert.All(world.Nodes, node => Assert.Equal(3UL, node.Core!.State.Expected));
+        Assert.Empty(world.Nodes[0].Done);
+
+        world.Nodes[2].EndWrite();
+        Settle(world);
+        Assert.All(world.Nodes, node => Assert.Equal(5UL, node.Core!.State.Expected));
+        Assert.Null(world.Nodes[0].Done[1]);
+    }
+
+    /// <summary>Everything that is under way happens, but no disk ends a write.</summary>
+    private static void Settle(HistoryWorld world)
+    {
+        for (var isBusy = true; isBusy;)
+        {
+            isBusy = false;
+            foreach (var node in world.Nodes) isBusy |= node.Order() | node.Deliver();
+        }
+    }
+
+    [Fact]
+    public void A_node_that_forgot_what_it_agreed_to_does_not_make_a_second_side()
+    {
+        var world = World(5, o => o with { Mode = QuorumMode.LastManStanding });
+        Views(world, [1, 2, 3, 4, 5]);
+        Views(world, [1, 2, 3], [4, 5]);
+        world.Stop(world.Nodes[2], losesDisk: true);
+        world.Start(world.Nodes[2]);
+
+        Views(world, [1, 2], [3, 4, 5]);
+
+        Assert.Equal((true, false), (State(world, 1).IsQuorate, State(world, 4).IsQuorate));
+        Assert.Contains("node 3 is here and not counted for having no record", State(world, 4).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Clean_leavers_lower_the_expected_votes_down_to_the_barrier()
     {
         var world = World(5, o => o with { AllowDownscale = true, ExpectedVotes = 3 });
