@@ -1,6 +1,8 @@
 using Membership.Cli.Daemons;
 using Membership.Cli.Errors;
+using Membership.Cli.Remote;
 using Membership.Cli.Text;
+using Membership.Grpc.Tls;
 
 namespace Membership.Cli;
 
@@ -11,16 +13,26 @@ namespace Membership.Cli;
 /// <param name="Json">Write JSON instead of text.</param>
 internal sealed record CommandContext(CliHost Host, string Socket, TimeSpan Timeout, bool Json)
 {
+    /// <summary>The files of mutual TLS for daemons of other machines; null where none are named.</summary>
+    public TlsFiles? Tls { get; init; }
+
     /// <summary>Connects within the time limit.</summary>
     public Task<IDaemon> ConnectAsync(CancellationToken cancellationToken) => ConnectAsync(Socket, cancellationToken);
 
-    /// <summary>Connects to another socket within the time limit.</summary>
+    /// <summary>Connects to another socket, or to a daemon of another machine (<c>https://host:port</c>), within the time limit.</summary>
     public Task<IDaemon> ConnectAsync(string socket, CancellationToken cancellationToken) =>
-        WithinTimeoutAsync(socket, "connecting", token => Host.Connector.ConnectAsync(socket, token), cancellationToken);
+        WithinTimeoutAsync(socket, "connecting", token => OpenAsync(socket, token), cancellationToken);
 
     /// <summary>Runs one call and throws <c>MB1206</c> when it takes longer than the time limit, also when the call ignores its token.</summary>
     public Task<T> WithinTimeoutAsync<T>(string doing, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
         WithinTimeoutAsync(Socket, doing, call, cancellationToken);
+
+    private Task<IDaemon> OpenAsync(string socket, CancellationToken cancellationToken)
+    {
+        if (!RemoteProbe.IsRemote(socket)) return Host.Connector.ConnectAsync(socket, cancellationToken);
+        var files = Tls ?? throw new CliException(ErrorCatalogue.TlsIncomplete, ("missing", "none of them"));
+        return Host.Connector.ConnectAsync(RemoteProbe.Parse(socket), files, cancellationToken);
+    }
 
     private async Task<T> WithinTimeoutAsync<T>(
         string socket, string doing, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)

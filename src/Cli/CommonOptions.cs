@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Membership.Cli.Remote;
 
 namespace Membership.Cli;
 
@@ -24,9 +25,12 @@ internal sealed class CommonOptions
     /// <summary>--socket PATH</summary>
     public Option<string?> Socket { get; } = new("--socket")
     {
-        Description = $"The daemon's Unix socket (or MBR_SOCKET; default {DefaultSocket}).",
+        Description = $"The daemon's Unix socket, or https://HOST:PORT of another machine's (or MBR_SOCKET; default {DefaultSocket}).",
         HelpName = "PATH",
     };
+
+    /// <summary>--tls-ca, --tls-cert, --tls-key</summary>
+    public TlsOptions Tls { get; } = new();
 
     /// <summary>--timeout DURATION</summary>
     public Option<string> Timeout { get; } = new("--timeout")
@@ -43,6 +47,7 @@ internal sealed class CommonOptions
         command.Options.Add(options.Json);
         command.Options.Add(options.Socket);
         command.Options.Add(options.Timeout);
+        options.Tls.AddTo(command);
         return options;
     }
 
@@ -55,6 +60,9 @@ internal sealed class CommonOptions
     {
         var socket = parse.GetValue(Socket) ?? host.Environment("MBR_SOCKET");
         var timeout = Values.Duration(parse, Timeout, TimeSpan.FromMilliseconds(1), TimeoutMax);
-        return new CommandContext(host, socket is { Length: > 0 } ? socket : DefaultSocket, timeout, parse.GetValue(Json));
+        return new CommandContext(host, socket is { Length: > 0 } ? socket : DefaultSocket, timeout, parse.GetValue(Json))
+        {
+            Tls = Tls.Read(host, parse),
+        };
     }
 }

@@ -49,6 +49,8 @@ internal static class Mbr
         root.Subcommands.Add(Noun("config", "The configuration.", ConfigCommands.Check(host), ConfigCommands.Show(host), ConfigInitCommand.Create(host), ConfigImportCommand.Create(host)));
         root.Subcommands.Add(Noun("check", "Judgements for a monitoring system.", CheckCommands.Quorum(host), CheckCommands.Links(host)));
         root.Subcommands.Add(DoctorCommand.Create(host));
+        root.Subcommands.Add(Noun("auth", "Who you are to a daemon, and what you may do.", AuthCommands.WhoAmI(host), AuthCommands.CanI(host)));
+        root.Subcommands.Add(Noun("ca", "Certificates for daemons and clients of other machines.", CaCommands.Init(host), CaCommands.Issue(host), CaCommands.List(host)));
         root.Subcommands.Add(DemoCommand.Create(host));
         root.Subcommands.Add(ExplainCommand.Create(host));
         root.Subcommands.Add(CompletionCommand.Create(host));

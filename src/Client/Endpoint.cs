@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Grpc.Net.Client;
+using Membership.Grpc.Tls;
 using Membership.Grpc.Unix;
 
 namespace Membership.Client;
@@ -26,7 +27,8 @@ internal abstract record Endpoint
         if (text.StartsWith('/')) endpoint = new UnixSocket(text);
         else if (text.StartsWith("unix:///", StringComparison.Ordinal)) endpoint = new UnixSocket(text["unix://".Length..]);
         else if (Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme == Uri.UriSchemeHttp) endpoint = new Tcp(address);
-        else mistake = $"'{text}' is no endpoint: write unix:///path/to/api.sock or http://host:port.";
+        else if (address is not null && address.Scheme == Uri.UriSchemeHttps) endpoint = new Tls(address);
+        else mistake = $"'{text}' is no endpoint: write unix:///path/to/api.sock or https://host:port.";
         return endpoint is not null;
     }
 
@@ -37,6 +39,13 @@ internal abstract record Endpoint
     {
         public override GrpcChannel Open(MembershipClientOptions options) =>
             UnixChannel.Open(Path, options.TrustedServerUsers, MaxReceiveBytes);
+    }
+
+    /// <summary>Mutual TLS with a daemon of another machine.</summary>
+    public sealed record Tls(Uri Address) : Endpoint
+    {
+        public override GrpcChannel Open(MembershipClientOptions options) =>
+            TlsChannel.Open(Address, options.Tls ?? throw new ArgumentException($"The endpoint {Address} needs certificates: set {nameof(MembershipClientOptions.Tls)}."), MaxReceiveBytes);
     }
 
     /// <summary>HTTP/2 without TLS.</summary>

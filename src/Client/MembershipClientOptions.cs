@@ -1,3 +1,5 @@
+using Membership.Grpc.Tls;
+
 namespace Membership.Client;
 
 /// <summary>How a <see cref="MembershipClient"/> reaches its daemon and how patient it is.</summary>
@@ -19,10 +21,17 @@ public sealed record MembershipClientOptions
     internal const int GroupBatchBytes = 64 * 1024;
 
     /// <summary>
-    /// A Unix socket as <c>unix:///path</c> or as a plain path, or <c>http://host:port</c> (HTTP/2 without TLS: for tests on one machine).
+    /// A Unix socket as <c>unix:///path</c> or as a plain path, <c>https://host:port</c> of a daemon of another machine (with <see cref="Tls"/>),
+    /// or <c>http://host:port</c> (HTTP/2 without TLS: for tests on one machine).
     /// Default: what the environment variable <c>MBR_SOCKET</c> says, otherwise <see cref="DefaultEndpoint"/>.
     /// </summary>
     public string Endpoint { get; set; } = Environment.GetEnvironmentVariable(EndpointVariable) is { Length: > 0 } named ? named : DefaultEndpoint;
+
+    /// <summary>
+    /// Certificate, key and authorities for <c>https://</c> endpoints; read for each connection, so that they rotate without a restart.
+    /// Default: the files that <c>MBR_TLS_CA</c>, <c>MBR_TLS_CERT</c> and <c>MBR_TLS_KEY</c> name, as for <c>mbr</c>.
+    /// </summary>
+    public TlsFiles? Tls { get; set; } = TlsFiles.FromEnvironment(Environment.GetEnvironmentVariable);
 
     /// <summary>The program's name as operators see it, at most 64 bytes. Default: that of the process.</summary>
     public string ProgramName { get; set; } = AppDomain.CurrentDomain.FriendlyName;
@@ -70,7 +79,8 @@ public sealed record MembershipClientOptions
     public IReadOnlyList<string> Check()
     {
         var mistakes = new List<string>();
-        if (!Client.Endpoint.TryParse(Endpoint, out _, out string? mistake)) mistakes.Add($"{nameof(Endpoint)}: {mistake}");
+        if (!Client.Endpoint.TryParse(Endpoint, out var endpoint, out string? mistake)) mistakes.Add($"{nameof(Endpoint)}: {mistake}");
+        if (endpoint is Client.Endpoint.Tls && Tls is null) mistakes.Add($"{nameof(Tls)} is not set; {Endpoint} needs certificates.");
         CheckPositive(mistakes, nameof(CallTimeout), CallTimeout);
         CheckPositive(mistakes, nameof(SendTimeout), SendTimeout);
         CheckPositive(mistakes, nameof(ReconnectDelayMin), ReconnectDelayMin);

@@ -35,6 +35,15 @@ internal sealed partial class FakeDaemon : IQuorumCalls, IAdminCalls, IGroupCall
 
     public IAdminCalls Admin => this;
 
+    /// <summary>Answers to who the caller is.</summary>
+    public Func<WhoAmIRequest, WhoAmIResponse> WhoAmI { get; set; } = static _ => new WhoAmIResponse { Identity = "uid:0 pid:1", Role = Role.Admin, Because = "root is admin" };
+
+    Task<WhoAmIResponse> IAdminCalls.WhoAmIAsync(WhoAmIRequest request, CancellationToken cancellationToken)
+    {
+        ThrowFailure();
+        return Task.FromResult(WhoAmI(request));
+    }
+
     async Task<Quorum> IQuorumCalls.GetAsync(CancellationToken cancellationToken)
     {
         ThrowFailure();

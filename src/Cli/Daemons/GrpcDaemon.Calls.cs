@@ -48,6 +48,9 @@ internal sealed partial class GrpcDaemon
         public Task LeaveAsync(CancellationToken cancellationToken) =>
             daemon.AnswerAsync(client.LeaveAsync(new LeaveRequest(), cancellationToken: cancellationToken), cancellationToken);
 
+        public Task<WhoAmIResponse> WhoAmIAsync(WhoAmIRequest request, CancellationToken cancellationToken) =>
+            daemon.AnswerAsync(client.WhoAmIAsync(request, cancellationToken: cancellationToken), cancellationToken);
+
         public Task<ReloadResponse> ReloadAsync(ReloadRequest request, CancellationToken cancellationToken) =>
             daemon.AnswerAsync(client.ReloadAsync(request, cancellationToken: cancellationToken), cancellationToken);
     }

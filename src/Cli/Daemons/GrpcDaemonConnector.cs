@@ -1,10 +1,12 @@
 using System.Globalization;
 using Membership.Cli.Errors;
+using Membership.Cli.Remote;
+using Membership.Grpc.Tls;
 using Membership.Grpc.Unix;
 
 namespace Membership.Cli.Daemons;
 
-/// <summary>Reaches a daemon over its Unix socket.</summary>
+/// <summary>Reaches a daemon over its Unix socket, or over mutual TLS.</summary>
 /// <param name="environment">Reads MBR_DAEMON_UID: the user, beside root and oneself, that the daemon may run as.</param>
 internal sealed class GrpcDaemonConnector(Func<string, string?> environment) : IDaemonConnector
 {
@@ -18,6 +20,13 @@ internal sealed class GrpcDaemonConnector(Func<string, string?> environment) : I
         var processId = await SocketProbe.ConnectAsync(
             socket, $"{Environment.UserName} (uid {UnixPeer.OwnUserId.ToString(CultureInfo.InvariantCulture)})", cancellationToken);
         return new GrpcDaemon(UnixChannel.Open(socket, trusted, ReceiveBytesMax), socket, processId);
+    }
+
+    /// <inheritdoc/>
+    public async Task<IDaemon> ConnectAsync(Uri address, TlsFiles files, CancellationToken cancellationToken)
+    {
+        await RemoteProbe.CheckAsync(address, files, cancellationToken);
+        return new GrpcDaemon(TlsChannel.Open(address, files, ReceiveBytesMax), address.GetLeftPart(UriPartial.Authority), processId: null);
     }
 
     private uint[] TrustedUsers()

@@ -1,3 +1,4 @@
+using Membership.Grpc.Tls;
 using Membership.V1;
 
 namespace Membership.Cli.Daemons;
@@ -51,4 +52,8 @@ internal interface IDaemonConnector
 {
     /// <summary>Connects, or throws the error that says why it cannot.</summary>
     Task<IDaemon> ConnectAsync(string socket, CancellationToken cancellationToken);
+
+    /// <summary>Connects to a daemon of another machine, or throws the error that says why it cannot.</summary>
+    Task<IDaemon> ConnectAsync(Uri address, TlsFiles files, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("this connector reaches Unix sockets only");
 }

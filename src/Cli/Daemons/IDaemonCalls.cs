@@ -27,6 +27,9 @@ internal interface IAdminCalls
     /// <summary>Makes the daemon leave the cluster and end.</summary>
     Task LeaveAsync(CancellationToken cancellationToken);
 
+    /// <summary>Asks who the caller is, and whether it may make a call.</summary>
+    Task<WhoAmIResponse> WhoAmIAsync(WhoAmIRequest request, CancellationToken cancellationToken);
+
     /// <summary>Compares the daemon's configuration file with what runs.</summary>
     Task<ReloadResponse> ReloadAsync(ReloadRequest request, CancellationToken cancellationToken);
 }

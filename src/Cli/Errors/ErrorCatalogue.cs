@@ -124,6 +124,26 @@ internal static class ErrorCatalogue
         "whoever may write into the folder of the socket could have put a server of his own there; nothing was sent",
         "if your daemon runs as that user on purpose, set MBR_DAEMON_UID to its user number");
 
+    public static readonly ErrorEntry TlsIncomplete = new("MB1210", ExitCode.Usage,
+        "a daemon of another machine is reached with three files, and {missing} is not named",
+        "mutual TLS needs the authority to believe, your certificate and its key",
+        "give --tls-ca, --tls-cert and --tls-key, or set MBR_TLS_CA, MBR_TLS_CERT and MBR_TLS_KEY");
+
+    public static readonly ErrorEntry TlsFileUnusable = new("MB1211", ExitCode.InputOutput,
+        "a certificate or key cannot be used: {detail}",
+        "the file is missing, not PEM, or readable by others",
+        "correct the file, or make a new one with mbr ca issue");
+
+    public static readonly ErrorEntry ServerUntrusted = new("MB1212", ExitCode.Denied,
+        "the server at {socket} is not trusted: {detail}",
+        "its certificate is of another authority, for another host, or has ended; nothing was sent",
+        "check the address and --tls-ca; the daemon's log tells which certificate it uses");
+
+    public static readonly ErrorEntry CertificateRefused = new("MB1213", ExitCode.Denied,
+        "the daemon refused your certificate: {detail}",
+        "it has ended, is not for clients, or is of an authority that the daemon does not know",
+        "see mbr ca list; the daemon's log (event 6055) has the exact reason");
+
     public static readonly ErrorEntry Refused = new("MB1301", ExitCode.Denied,
         "the daemon refused: {detail}",
         "your user has no role that allows this",
@@ -260,6 +280,7 @@ internal static class ErrorCatalogue
         CommandLine, NotADuration, NotASize, OutOfRange, OptionsExclude, SocketPathTooLong, BadNodeList, NoPayload,
         BadName, KeyIdTaken, NoSuchCode, NoSuchPage, NoSuchNode, BadGroupName, OtherNode,
         SocketMissing, ConnectionRefused, SocketDenied, NotASocket, NotADaemon, TimedOut, ConnectFailed, ConnectionLost, ForeignServer,
+        TlsIncomplete, TlsFileUnusable, ServerUntrusted, CertificateRefused,
         Refused, NotFound, NotOffered, WrongState, NotObtained, DaemonFailed, BadAnswer, StillThere,
         CutOff, SendFailed, StreamEnded, Interrupted, GroupCutOff, GroupRefused,
         FileExists, CannotWrite, CannotRead, BadKeyFile, OutputFailed, ImportFailed,

@@ -12,6 +12,16 @@ public sealed record TlsFiles
     /// <summary>The private key of the own certificate; readable by its owner alone.</summary>
     public required string Key { get; init; }
 
+    /// <summary>The files that <c>MBR_TLS_CA</c>, <c>MBR_TLS_CERT</c> and <c>MBR_TLS_KEY</c> name; null unless all three are set.</summary>
+    public static TlsFiles? FromEnvironment(Func<string, string?> environment)
+    {
+        ArgumentNullException.ThrowIfNull(environment);
+        string?[] named = [environment("MBR_TLS_CA"), environment("MBR_TLS_CERT"), environment("MBR_TLS_KEY")];
+        return named is [{ Length: > 0 } authorities, { Length: > 0 } certificate, { Length: > 0 } key]
+            ? new TlsFiles { Authorities = authorities, Certificate = certificate, Key = key }
+            : null;
+    }
+
     internal IEnumerable<string> All => [Authorities, Certificate, Key];
 }
 
