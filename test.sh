@@ -28,9 +28,10 @@ fi
 # Programs that tests call, and the Debian package of each. Only root can install; without them the tests that need them are skipped.
 stage_packages() {
     local missing=() pair
-    for pair in ip:iproute2 tc:iproute2 nft:nftables tcpdump:tcpdump ps:procps unshare:util-linux flock:util-linux; do
+    for pair in node:nodejs npm:npm ip:iproute2 tc:iproute2 nft:nftables tcpdump:tcpdump ps:procps unshare:util-linux flock:util-linux; do
         command -v "${pair%%:*}" >/dev/null || [[ " ${missing[*]:-} " == *" ${pair##*:} "* ]] || missing+=("${pair##*:}")
     done
+    /usr/bin/python3 -c 'import grpc' 2>/dev/null || missing+=(python3-grpcio)
     if ((${#missing[@]})); then
         if ((EUID != 0)); then
             echo "missing (install as root: apt-get install ${missing[*]})"
@@ -42,7 +43,17 @@ stage_packages() {
         fi
     fi
     unpack_promtool
+    interop_packages || echo "could not install grpc-js: tests of foreign gRPC clients are skipped"
     echo "0 passed, 0 failed, 0 skipped"
+}
+
+# The foreign gRPC implementation of tests/Grpc.Tests, in the versions of its lock file.
+interop_packages() {
+    local from=tests/Grpc.Tests/Interop to=.build/interop
+    command -v npm >/dev/null || return 1
+    cmp -s "$from/package-lock.json" "$to/installed" && return 0
+    mkdir -p "$to" && cp "$from/package.json" "$from/package-lock.json" "$to/" &&
+        npm ci --prefix "$to" --ignore-scripts --omit=dev --no-audit --no-fund --loglevel=error && cp "$from/package-lock.json" "$to/installed"
 }
 
 # promtool alone out of Debian's prometheus: installing the package would start a server.

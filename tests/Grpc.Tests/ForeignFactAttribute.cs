@@ -24,9 +24,12 @@ public sealed class ForeignFactAttribute : FactAttribute
 /// <summary>Finds and runs the interpreters of foreign implementations.</summary>
 internal static class ForeignProgram
 {
+    /// <summary>Where test.sh restores the packages of Interop/package.json, below the repository's root.</summary>
+    private const string NodeModules = ".build/interop/node_modules";
+
     public static string HowToInstall(Foreign foreign) => foreign is Foreign.Grpcio
         ? "Python's grpcio is not installed (Debian: apt-get install python3-grpcio)."
-        : "grpc-js is not installed (npm install @grpc/grpc-js @grpc/proto-loader somewhere, then set NODE_PATH to its node_modules).";
+        : "grpc-js is not installed (test.sh does it; or: npm ci in a copy of tests/Grpc.Tests/Interop, then set NODE_PATH to its node_modules).";
 
     /// <summary>The program, or null where it or its gRPC is missing.</summary>
     public static string? Find(Foreign foreign)
@@ -45,6 +48,17 @@ internal static class ForeignProgram
     {
         string program = Find(foreign) ?? throw new InvalidOperationException(HowToInstall(foreign));
         return Start(program, [Path.Combine(AppContext.BaseDirectory, "Interop", script), .. arguments]);
+    }
+
+    private static string? FindNodeModules()
+    {
+        if (Environment.GetEnvironmentVariable("NODE_PATH") is { Length: > 0 } named) return named;
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            string candidate = Path.Combine(folder.FullName, NodeModules);
+            if (Directory.Exists(candidate)) return candidate;
+        }
+        return null;
     }
 
     private static bool Succeeds(string program, params string[] arguments)
@@ -71,6 +85,7 @@ internal static class ForeignProgram
             UseShellExecute = false,
         };
         foreach (string argument in arguments) start.ArgumentList.Add(argument);
+        if (FindNodeModules() is { } modules) start.Environment["NODE_PATH"] = modules;
         return Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start");
     }
 }

@@ -14,19 +14,42 @@ public sealed class InteropTests
 
     [ForeignFact(Foreign.Grpcio)]
     public Task Grpcio_calls_this_server_over_a_unix_socket() =>
-        RunAsync(Foreign.Grpcio, server => ["client.py", $"unix:{server.SocketPath}"], cases: 15);
+        RunAsync(Foreign.Grpcio, server => ["client.py", $"unix:{server.SocketPath}"], PythonCases);
 
     [ForeignFact(Foreign.Grpcio)]
     public Task Grpcio_calls_this_server_over_tcp() =>
-        RunAsync(Foreign.Grpcio, server => ["client.py", server.TcpAddress.Authority], cases: 15);
+        RunAsync(Foreign.Grpcio, server => ["client.py", server.TcpAddress.Authority], PythonCases);
+
+    [ForeignFact(Foreign.Grpcio)]
+    public Task Grpcio_calls_this_server_over_mutual_tls() =>
+        RunAsync(Foreign.Grpcio, server => ["client.py", server.TlsAddress.Authority, .. Files(server)], PythonCases);
 
     [ForeignFact(Foreign.GrpcJs)]
     public Task Grpc_js_calls_this_server_over_a_unix_socket() =>
-        RunAsync(Foreign.GrpcJs, server => ["client.cjs", $"unix:{server.SocketPath}", ProtoFile], cases: 8);
+        RunAsync(Foreign.GrpcJs, server => ["client.cjs", $"unix:{server.SocketPath}", Protos], NodeCases);
 
     [ForeignFact(Foreign.GrpcJs)]
     public Task Grpc_js_calls_this_server_over_tcp() =>
-        RunAsync(Foreign.GrpcJs, server => ["client.cjs", server.TcpAddress.Authority, ProtoFile], cases: 8);
+        RunAsync(Foreign.GrpcJs, server => ["client.cjs", server.TcpAddress.Authority, Protos], NodeCases);
+
+    [ForeignFact(Foreign.GrpcJs)]
+    public Task Grpc_js_calls_this_server_over_mutual_tls() =>
+        RunAsync(Foreign.GrpcJs, server => ["client.cjs", server.TlsAddress.Authority, Protos, .. Files(server)], NodeCases);
+
+    [ForeignFact(Foreign.Grpcio)]
+    public async Task Grpcio_without_a_certificate_does_not_get_past_the_handshake()
+    {
+        await using var server = await ProbeServer.StartAsync();
+
+        using var client = ForeignProgram.Start(Foreign.Grpcio, "client.py", server.TlsAddress.Authority, server.ClientFiles.Authorities);
+        client.StandardInput.Close();
+        string said = await client.StandardError.ReadToEndAsync().WaitAsync(Patience);
+        await client.WaitForExitAsync().WaitAsync(Patience);
+
+        Assert.NotEqual(0, client.ExitCode);
+        Assert.Contains("UNAVAILABLE", said, StringComparison.Ordinal);
+        Assert.Null(server.Service.LastContext);
+    }
 
     [ForeignFact(Foreign.Grpcio)]
     public async Task This_client_calls_a_grpcio_server()
@@ -64,7 +87,12 @@ public sealed class InteropTests
         await server.WaitForExitAsync().WaitAsync(Patience);
     }
 
-    private static string ProtoFile => Path.Combine(AppContext.BaseDirectory, "Protos", "probe.proto");
+    private const int PythonCases = 20;
+    private const int NodeCases = 13;
+
+    private static string Protos => Path.Combine(AppContext.BaseDirectory, "Protos");
+
+    private static string[] Files(ProbeServer server) => [server.ClientFiles.Authorities, server.ClientFiles.Certificate, server.ClientFiles.Key];
 
     private static Method<string, string> Method(string name, MethodType type)
     {
@@ -76,7 +104,11 @@ public sealed class InteropTests
     {
         var health = new HealthService();
         health.Set(HealthNames.Live, true);
-        await using var server = await ProbeServer.StartAsync(map: endpoints => endpoints.MapGrpcService(health));
+        await using var server = await ProbeServer.StartAsync(map: endpoints =>
+        {
+            endpoints.MapGrpcService(health);
+            endpoints.MapGrpcReflection(Membership.Grpc.Tests.Protos.ProbeReflection.Descriptor.Services);
+        });
         string[] words = command(server);
 
         using var client = ForeignProgram.Start(foreign, words[0], words[1..]);

@@ -1,5 +1,9 @@
-"""Calls the probe service with grpcio, without generated code: messages are encoded by hand. Prints one line per case."""
+"""Calls the probe service with grpcio, without generated code: messages are encoded by hand. Prints one line per case.
+
+client.py ADDRESS [CA [CERTIFICATE KEY]]: with a CA over TLS, with certificate and key over mutual TLS.
+"""
 import sys
+import threading
 import grpc
 
 
@@ -36,8 +40,16 @@ def failure(call):
     sys.exit("the call should have failed")
 
 
+def connect(address, *files):
+    if not files:
+        return grpc.insecure_channel(address)
+    contents = [open(file, "rb").read() for file in files] + [None] * (3 - len(files))
+    credentials = grpc.ssl_channel_credentials(contents[0], private_key=contents[2], certificate_chain=contents[1])
+    return grpc.secure_channel(address, credentials)
+
+
 raw = dict(request_serializer=None, response_deserializer=None)
-with grpc.insecure_channel(sys.argv[1]) as channel:
+with connect(*sys.argv[1:]) as channel:
     probe = "/membership.grpc.tests.Probe/"
     unary = channel.unary_unary(probe + "Unary", **raw)
 
@@ -72,3 +84,23 @@ with grpc.insecure_channel(sys.argv[1]) as channel:
     expect("unknown method", failure(lambda: unknown(b"")).code(), grpc.StatusCode.UNIMPLEMENTED)
     check = channel.unary_unary("/grpc.health.v1.Health/Check", **raw)
     expect("health", check(b"\x0a\x05livez"), b"\x08\x01")
+
+    expect("large messages", len(unary(order(payload=b"\0" * 3_900_000, reply_bytes=3_900_000))) > 3_900_000, True)
+
+    cancelled = unary.future(order(wait=True))
+    threading.Timer(0.3, cancelled.cancel).start()
+    try:
+        cancelled.result()
+        sys.exit("the cancelled call should have failed")
+    except grpc.FutureCancelledError:
+        expect("cancel", cancelled.code(), grpc.StatusCode.CANCELLED)
+
+    endless = produce(order(count=1, wait=True))
+    next(endless)
+    endless.cancel()
+    expect("cancel of a stream", failure(lambda: next(endless)).code(), grpc.StatusCode.CANCELLED)
+
+    reflect = channel.stream_stream("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", **raw)
+    expect("reflection lists the services", b"membership.grpc.tests.Probe" in next(iter(reflect(iter([b"\x3a\x00"])))), True)
+    symbol = b"membership.grpc.tests.Probe"
+    expect("reflection gives the file of a symbol", b"probe.proto" in next(iter(reflect(iter([b"\x22" + varint(len(symbol)) + symbol])))), True)
