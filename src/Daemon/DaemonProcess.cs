@@ -138,7 +138,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         WitnessSetup.Check(_configuration, _self);
         _state = OpenState();
         if (_state.Warning is { } warning) Log.StateWarning(_logger, _line.StateDirectory, warning);
-        _access = ClientAccess.Open(_configuration, _self, _socket, _logger, TimeProvider.System);
+        _access = ClientAccess.Open(_configuration, _self, _socket, _logger, _counters.Denied);
 
         Span<byte> random = stackalloc byte[20];
         RandomNumberGenerator.Fill(random);
@@ -238,7 +238,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
                     map.MapGrpcService(new AdminApi(commands, access.Control.Describe));
                     map.MapGrpcService(new FaultApi(host, _configuration, _line.AllowFaultInjection));
                     map.MapGrpcService(new HealthApi(_telemetry!.Source, TimeProvider.System));   // made before the server
-                    map.MapGrpcReflection([.. MethodTable.Services()]);
+                    map.MapGrpcReflection([.. MethodTable.Services(), global::Grpc.Health.V1.Health.Descriptor]);
                 },
                 CancellationToken.None);
         }

@@ -31,8 +31,12 @@ internal static class ForeignProgram
         ? "Python's grpcio is not installed (Debian: apt-get install python3-grpcio)."
         : "grpc-js is not installed (test.sh does it; or: npm ci in a copy of tests/Grpc.Tests/Interop, then set NODE_PATH to its node_modules).";
 
-    /// <summary>The program, or null where it or its gRPC is missing.</summary>
-    public static string? Find(Foreign foreign)
+    private static readonly System.Collections.Concurrent.ConcurrentDictionary<Foreign, string?> Found = new();
+
+    /// <summary>The program, or null where it or its gRPC is missing; looked for once.</summary>
+    public static string? Find(Foreign foreign) => Found.GetOrAdd(foreign, Look);
+
+    private static string? Look(Foreign foreign)
     {
         (string Program, string Check)[] candidates = foreign is Foreign.Grpcio
             ? [("python3", "import grpc"), ("/usr/bin/python3", "import grpc")]

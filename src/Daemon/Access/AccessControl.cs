@@ -13,7 +13,7 @@ namespace Membership.Daemon.Access;
 internal sealed class AccessControl
 {
     /// <summary>The reason of a refusal, for programs.</summary>
-    public const string Denied = "PERMISSION_DENIED";
+    public const string DeniedReason = "PERMISSION_DENIED";
 
     private readonly MethodTable _methods;
     private readonly AuditLog _audit;
@@ -29,6 +29,9 @@ internal sealed class AccessControl
 
     /// <summary>Calls refused since the start.</summary>
     public long DeniedCount => Interlocked.Read(ref _denied);
+
+    /// <summary>Told method and needed role of each refusal.</summary>
+    public Action<string, string>? Denied { get; init; }
 
     /// <summary>Who has which role now.</summary>
     public RoleBook Roles => _roles;
@@ -77,6 +80,7 @@ internal sealed class AccessControl
     {
         _running.TryRemove(context, out _);
         Interlocked.Increment(ref _denied);
+        Denied?.Invoke(context.Method.TrimStart('/'), method is null ? "none" : RoleText.Of(method.Needed));
         refusal.AddTo(context.ResponseTrailers);
         _audit.Denied(caller.Identity, RoleText.Of(role), context.Method.TrimStart('/'), method is null ? AuditLog.NoMethod : RoleText.Of(method.Needed));
         return refusal.Status;
@@ -102,7 +106,7 @@ internal sealed class AccessControl
         var message = method is null
             ? $"{wire} names no role in its proto file and is refused to everybody. Report it: this is a mistake in the program."
             : $"{wire} needs the role {needed}; you are {caller.Identity} with the role {RoleText.Of(role)} ({because}). {Remedy(caller, method.Needed)}";
-        return RichError.Of(StatusCode.PermissionDenied, Denied, message,
+        return RichError.Of(StatusCode.PermissionDenied, DeniedReason, message,
             ("method", wire), ("role_needed", needed), ("role", RoleText.Of(role)), ("identity", caller.Identity), ("because", because));
     }
 

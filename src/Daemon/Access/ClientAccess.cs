@@ -24,17 +24,17 @@ internal sealed class ClientAccess
     private readonly ClusterConfiguration _configuration;
     private readonly string _socket;
     private readonly ILogger _logger;
-    private readonly TimeProvider _time;
+    private readonly TimeProvider _time = TimeProvider.System;
     private readonly AuditLog _audit;
     private readonly TlsCredentials? _credentials;
     private readonly TlsListener? _tls;
     private long? _warned;
 
-    private ClientAccess(ClusterConfiguration configuration, string socket, IPEndPoint? tcp, TlsCredentials? credentials, ILogger logger, TimeProvider time)
+    private ClientAccess(ClusterConfiguration configuration, string socket, IPEndPoint? tcp, TlsCredentials? credentials, ILogger logger, Action<string, string> denied)
     {
-        (_configuration, _socket, _credentials, _logger, _time) = (configuration, socket, credentials, logger, time);
-        _audit = new AuditLog(logger, time);
-        Control = new AccessControl(MethodTable.Read(), ReadRoles(configuration.Api), _audit, configuration.File);
+        (_configuration, _socket, _credentials, _logger) = (configuration, socket, credentials, logger);
+        _audit = new AuditLog(logger, _time);
+        Control = new AccessControl(MethodTable.Read(), ReadRoles(configuration.Api), _audit, configuration.File) { Denied = denied };
         if (tcp is null || credentials is null) return;
         _tls = new TlsListener(tcp, credentials) { Refused = _audit.ConnectionRefused };
         credentials.Changed += identity => AccessLog.CertificateReloaded(_logger, identity.Certificate.Subject, Date(identity.ExpiresAt));
@@ -54,10 +54,11 @@ internal sealed class ClientAccess
     public int TcpConnections => _tls?.Count ?? 0;
 
     /// <summary>Reads roles and certificates, prepares the socket's directory.</summary>
+    /// <param name="denied">Told method and needed role of each refusal, for the metrics.</param>
     /// <exception cref="StartException">78: a certificate cannot be used. 74: the socket's place cannot be used, or this machine has no address in the network.</exception>
-    public static ClientAccess Open(ClusterConfiguration configuration, NodeConfiguration self, string socket, ILogger logger, TimeProvider time)
+    public static ClientAccess Open(ClusterConfiguration configuration, NodeConfiguration self, string socket, ILogger logger, Action<string, string> denied)
     {
-        var access = Make(configuration, self, socket, logger, time);
+        var access = Make(configuration, self, socket, logger, denied);
         ApiSocket.Prepare(socket, access.Control.Roles.AdmitsOthers);
         access.CheckDirectory();
         return access;
@@ -134,14 +135,14 @@ internal sealed class ClientAccess
         _audit.FlushAll();
     }
 
-    private static ClientAccess Make(ClusterConfiguration configuration, NodeConfiguration self, string socket, ILogger logger, TimeProvider time)
+    private static ClientAccess Make(ClusterConfiguration configuration, NodeConfiguration self, string socket, ILogger logger, Action<string, string> denied)
     {
-        if (configuration.Api.Tcp is not { } tcp) return new ClientAccess(configuration, socket, null, null, logger, time);
+        if (configuration.Api.Tcp is not { } tcp) return new ClientAccess(configuration, socket, null, null, logger, denied);
         var place = TcpPlace.Resolve(tcp, self.Links.Select(link => link.Address), TcpPlace.OfThisMachine())
             ?? throw new StartException(ExitCode.InputOutput, $"api.tcp is {tcp}, and this machine has no address in that network. Give it one, correct api.tcp in {configuration.File}, or delete the line to serve local clients only.");
         try
         {
-            return new ClientAccess(configuration, socket, place, TlsCredentials.Load(configuration.Api.Tls), logger, time);
+            return new ClientAccess(configuration, socket, place, TlsCredentials.Load(configuration.Api.Tls), logger, denied);
         }
         catch (TlsFileException unusable)
         {

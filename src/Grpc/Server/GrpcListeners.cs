@@ -35,6 +35,7 @@ public static class GrpcListeners
         kestrel.Limits.MaxRequestBodySize = null;
         kestrel.Limits.MaxRequestHeadersTotalSize = HeaderBytesMax;
         kestrel.Limits.MaxRequestHeaderCount = HeaderCountMax;
+        kestrel.Limits.Http2.MaxRequestHeaderFieldSize = HeaderBytesMax;   // one field beyond it ends the connection, and with it every other call there
         kestrel.Limits.RequestHeadersTimeout = HeadersMax;
         kestrel.Limits.Http2.InitialStreamWindowSize = StreamWindowBytes;
         kestrel.Limits.Http2.InitialConnectionWindowSize = ConnectionWindowBytes;

@@ -36,7 +36,7 @@ public sealed class AccessControlTests
             failure.Status.Detail);
         var error = RichError.From(failure);
         Assert.NotNull(error);
-        Assert.Equal(AccessControl.Denied, error.Reason);
+        Assert.Equal(AccessControl.DeniedReason, error.Reason);
         Assert.Equal(("operate", "read", "cert:reader", "membership.v1.AdminService/Leave"),
             (error.Metadata["role_needed"], error.Metadata["role"], error.Metadata["identity"], error.Metadata["method"]));
         Assert.Equal(1, server.Control.DeniedCount);

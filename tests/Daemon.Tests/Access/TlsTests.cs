@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Grpc.Core;
-using Membership.Daemon.Access;
 using Membership.Grpc.Server.Connections;
 using Membership.Grpc.Tls;
 using Membership.V1;
