@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Membership.Namespaces;
+using Xunit;
 using Xunit.Abstractions;
 
 namespace Membership.EndToEnd;
@@ -89,6 +90,19 @@ public class SplitTests(ITestOutputHelper output) : QuorumTest(output)
         Says(1, NotQuorate, missing: ["n2"]);
         Says(2, NotQuorate, missing: ["n1"]);
         await NeverTwoSidesAsync();
+    }
+
+    [RootFact]
+    public async Task Mode_two_node_makes_two_sides_as_its_configuration_says_and_the_recording_shows_them()
+    {
+        await StartAsync(new ClusterPlan { Nodes = 2, Quorum = "{ mode: two-node }" });
+        await SettledBeforeAsync(2);
+        Record();
+
+        Cluster.Network.Split([1], [2]);
+        await Eventually.HoldsAsync("both quorate alone", SettleLimit, () => Recorders.All(recorder => recorder.Current is { Quorate: true, View.Members.Count: 1 }));
+
+        await Assert.ThrowsAsync<Xunit.Sdk.XunitException>(NeverTwoSidesAsync);
     }
 
     [RootFact]
