@@ -71,7 +71,7 @@ public enum GroupStatus
     /// <summary>Beyond <see cref="CpgOptions.MessageBytesMax"/>.</summary>
     TooLarge,
 
-    /// <summary>The ring's queue is full; try again after deliveries.</summary>
+    /// <summary>The ring's queue is full, or more than <see cref="CpgOptions.WaitingBytesMax"/> waits for join lists; try again after deliveries.</summary>
     QueueFull,
 
     /// <summary>The node is leaving or has not started.</summary>

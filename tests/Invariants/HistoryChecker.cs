@@ -27,7 +27,7 @@ public sealed record HistoryEnding
     public long? CalmSince { get; init; }
 }
 
-/// <summary>A history of a cluster and the oracle over it: takes the events of all incarnations in the order of time and checks I1 to I28 and I33 to I40.</summary>
+/// <summary>A history of a cluster and the oracle over it: takes the events of all incarnations in the order of time and checks I1 to I40.</summary>
 /// <remarks>
 /// Source of the rules: docs/protocol/invariants.md (Moser, Amir, Melliar-Smith, Agarwal: Extended Virtual Synchrony, and TOCS'95).
 /// Safety that one event can break is checked at once and costs constant time per delivery; the rest in <see cref="Finish"/>.
