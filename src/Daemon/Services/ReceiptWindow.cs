@@ -86,12 +86,14 @@ internal sealed class ReceiptWindow(ReceiptTable table, BatchSignal filled) : IS
     }
 
     /// <summary>Waits until the ring thread has answered every message handed to it, so that what follows comes after them. Reading task only.</summary>
-    public async ValueTask AllAnsweredAsync(CancellationToken cancellationToken)
+    /// <param name="cancellationToken">Stops the waiting.</param>
+    /// <param name="except">Places taken last whose messages have not been handed over yet.</param>
+    public async ValueTask AllAnsweredAsync(CancellationToken cancellationToken, int except = 0)
     {
-        while (Volatile.Read(ref _answers) < _taken)
+        while (Volatile.Read(ref _answers) < _taken - except)
         {
             var armed = _answered.Arm();
-            if (Volatile.Read(ref _answers) >= _taken) return;
+            if (Volatile.Read(ref _answers) >= _taken - except) return;
             await armed.WaitAsync(cancellationToken);
         }
     }

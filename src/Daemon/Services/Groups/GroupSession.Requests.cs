@@ -18,7 +18,11 @@ internal sealed partial class GroupSession
     /// <summary>Longest name of a program, bytes of UTF-8.</summary>
     public const int ProgramNameBytesMax = 64;
 
+    /// <summary>Payload bytes of one session that may wait for the ring thread; one message may exceed it.</summary>
+    public const int QueuedBytesMax = 8 * 1024 * 1024;
+
     private readonly Dictionary<uint, Subscription> _handles = [];
+    private long _queuedBytes;
 
     /// <summary>Reads requests until the client ends them.</summary>
     /// <exception cref="RpcException">The first request is not the right one, or the node leaves.</exception>
@@ -141,7 +145,11 @@ internal sealed partial class GroupSession
                 var tag = await _window.TakeAsync(cancellationToken, send.WithoutReceipts);
                 if (slot == 0) _window.Refuse(tag, ReceiptTable.NotJoined, _services.Now);
                 else if (payload.Length > _services.MessageBytesMax) _window.Refuse(tag, _services.Receipts.TooLarge, _services.Now);
-                else if (!_services.Host.TryQueue(payload.Memory, level, slot, _window, tag)) await SubmitAsync(payload.Memory, level, slot, tag, cancellationToken);
+                else
+                {
+                    await WaitForRoomAsync(payload.Length, cancellationToken);
+                    if (!_services.Host.TryQueue(payload.Memory, level, slot, _window, tag)) await SubmitAsync(payload.Memory, level, slot, tag, cancellationToken);
+                }
             }
         }
         finally
@@ -149,6 +157,18 @@ internal sealed partial class GroupSession
             _services.Host.WakeForSubmits();
         }
         if (slot == 0) await RefuseAsync(send.Handle, GroupErrors.Word(GroupStatus.NotJoined), GroupErrors.Sentence(GroupStatus.NotJoined), cancellationToken);
+    }
+
+    // What waits for the ring thread is counted in bytes too: a few thousand large messages would be the memory of the machine.
+    private async ValueTask WaitForRoomAsync(int bytes, CancellationToken cancellationToken)
+    {
+        if (_queuedBytes > 0 && _queuedBytes + bytes > QueuedBytesMax)
+        {
+            _services.Host.WakeForSubmits();
+            await _window.AllAnsweredAsync(cancellationToken, except: 1);   // the place of this message is taken already
+            _queuedBytes = 0;
+        }
+        _queuedBytes += bytes;
     }
 
     private async ValueTask SubmitAsync(ReadOnlyMemory<byte> payload, DeliveryLevel level, uint slot, ulong tag, CancellationToken cancellationToken)

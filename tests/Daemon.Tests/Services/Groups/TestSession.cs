@@ -21,9 +21,9 @@ internal sealed class TestSession : IAsyncDisposable
     /// <summary>Gives credit for every event taken.</summary>
     public bool GivesCredit { get; init; } = true;
 
-    public static async Task<TestSession> OpenAsync(TestDaemon daemon, uint window = 0, bool givesCredit = true)
+    public static async Task<TestSession> OpenAsync(TestDaemon daemon, uint window = 0, bool givesCredit = true, GrpcChannel? channel = null)
     {
-        var channel = daemon.Connect();
+        channel ??= daemon.Connect();
         var session = new TestSession(channel, daemon.Client(channel).Session()) { GivesCredit = givesCredit };
         await session.AskAsync(new Proto.GroupRequest { Open = new Proto.OpenSession { Name = "test", WindowBytes = window } });
         session.Opened = (await session.NextAsync()).Opened;
