@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Membership.Daemon.Telemetry;
 
 namespace Membership.Daemon.Tests.Telemetry;
 

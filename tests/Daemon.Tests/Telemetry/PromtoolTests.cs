@@ -1,5 +1,3 @@
-using Membership.Daemon.Telemetry;
-
 namespace Membership.Daemon.Tests.Telemetry;
 
 /// <summary>What promtool says about page and rules.</summary>
