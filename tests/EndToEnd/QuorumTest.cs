@@ -56,7 +56,7 @@ public abstract class QuorumTest(ITestOutputHelper output) : ClusterTest(output)
         Assert.Equal(code, told.Code);
         var reason = JsonDocument.Parse(told.Output).RootElement.GetProperty("reason").GetString();
         Assert.NotNull(reason);
-        var said = reason.Split(';').Single(clause => clause.EndsWith("missing", StringComparison.Ordinal));
+        var said = reason.Split(';').First(clause => clause.EndsWith("missing", StringComparison.Ordinal)); // who decides a tie may be missing too, in a later clause
         Assert.All(missing, name => Assert.Contains(name, said, StringComparison.Ordinal));
         Assert.All(Cluster.Nodes.Where(other => !missing.Contains(other.Name)), other => Assert.DoesNotContain(other.Name, said, StringComparison.Ordinal));
     }
