@@ -1,6 +1,6 @@
 using System.Globalization;
-using Membership.Invariants;
 using Membership.Cpg;
+using Membership.Invariants;
 using Membership.Links;
 using Membership.Node;
 using Membership.Quorum;

@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net;
+using Membership.Cpg;
 using Membership.Daemon.Ring;
 using Membership.Daemon.State;
-using Membership.Cpg;
 using Membership.Links;
 using Membership.Node;
 using Membership.Quorum;

@@ -5,8 +5,8 @@ using Grpc.Core;
 using Membership.Daemon.Witness.Server;
 using Membership.Quorum;
 using Membership.V1;
-using WitnessAnswer = Membership.V1.WitnessAnswer;
 using static Membership.Daemon.Tests.Witness.WitnessServerHost;
+using WitnessAnswer = Membership.V1.WitnessAnswer;
 
 namespace Membership.Daemon.Tests.Witness;
 
