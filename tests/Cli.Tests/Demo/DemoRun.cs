@@ -36,7 +36,8 @@ internal sealed partial class DemoRun : IAsyncDisposable
     public static DemoRun Start(params string[] arguments)
     {
         var mbr = Path.Combine(AppContext.BaseDirectory, "mbr.dll");
-        var start = new ProcessStartInfo("dotnet", ["exec", mbr, "demo", .. arguments])
+        // A signal that this process was started to ignore (nohup, a job in the background) would be ignored by the demo too.
+        var start = new ProcessStartInfo("env", ["--default-signal=HUP,INT,TERM", "dotnet", "exec", mbr, "demo", .. arguments])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
