@@ -13,6 +13,9 @@ internal sealed record BenchReport(BenchOptions Options, int Daemons, int Sender
     /// <summary>Members it had at the start.</summary>
     public int Members { get; init; }
 
+    /// <summary>What the daemon's resident memory rose by in the measured time, at most, bytes; null: not measured.</summary>
+    public long? DaemonGrowthBytes { get; init; }
+
     /// <summary>Messages delivered a second, mean of all daemons.</summary>
     public required double DeliveredPerSecond { get; init; }
 
@@ -62,6 +65,8 @@ internal sealed record BenchReport(BenchOptions Options, int Daemons, int Sender
         {
             json.WriteString("group", Group);
             json.WriteNumber("members", Members);
+            json.WriteNumber("stalled", Options.Stalled);
+            Write(json, "daemon_growth_bytes", DaemonGrowthBytes);
         }
         json.WriteNumber("daemons", Daemons);
         json.WriteNumber("senders", Senders);

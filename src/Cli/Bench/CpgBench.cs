@@ -22,10 +22,11 @@ internal sealed class CpgBench(CommandContext context, BenchOptions options, str
         {
             await WithinAsync("waiting for the group's members", token => client.GroupComplete.WaitAsync(token), cancellationToken);
             var members = client.Members;
-            var cost = await MeasureAsync(daemon, client, reader, cancellationToken);
+            await using var stalled = new StalledMembers(context, group);
+            var (cost, growth) = await MeasureAsync(daemon, client, reader, stalled, cancellationToken);
             if (!options.ReceiveOnly)
                 await WithinAsync("waiting for the last own messages", async token => await await Task.WhenAny(client.DrainAsync(token), reader), cancellationToken);
-            return Report(client, members, cost);
+            return Report(client, members, cost) with { DaemonGrowthBytes = growth };
         }
         finally
         {
@@ -34,7 +35,7 @@ internal sealed class CpgBench(CommandContext context, BenchOptions options, str
         }
     }
 
-    private async Task<DaemonCost> MeasureAsync(IDaemon daemon, CpgClient client, Task reader, CancellationToken cancellationToken)
+    private async Task<(DaemonCost Cost, long? Growth)> MeasureAsync(IDaemon daemon, CpgClient client, Task reader, StalledMembers stalled, CancellationToken cancellationToken)
     {
         using var sending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var load = options.ReceiveOnly ? Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, sending.Token) : Task.Run(() => client.LoadAsync(sending.Token, cancellationToken), CancellationToken.None);
@@ -42,10 +43,14 @@ internal sealed class CpgBench(CommandContext context, BenchOptions options, str
         {
             await WhileHealthyAsync(options.WarmUp, [reader, load], cancellationToken);
             var before = await CostAsync(daemon, cancellationToken);
+            var growth = DaemonMemory.GrowthAsync(daemon.ProcessId, sending.Token);
             _window.Open();
+            await stalled.JoinAsync(options.Stalled, cancellationToken);
             await WhileHealthyAsync(options.Measured, [reader, load], cancellationToken);
             _window.Close();
-            return (await CostAsync(daemon, cancellationToken)).Since(before);
+            var cost = (await CostAsync(daemon, cancellationToken)).Since(before);
+            await sending.CancelAsync();
+            return (cost, await growth);
         }
         finally
         {

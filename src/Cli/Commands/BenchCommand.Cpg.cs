@@ -7,6 +7,7 @@ namespace Membership.Cli.Commands;
 internal static partial class BenchCommand
 {
     private const int MembersMax = 65_536;
+    private const int StalledMax = 1000;
 
     /// <summary>Builds the command.</summary>
     public static Command Cpg(CliHost host)
@@ -20,8 +21,9 @@ internal static partial class BenchCommand
         var outstanding = new Option<int?>("--outstanding") { Description = $"Messages not yet delivered to this member itself; 1 is a closed loop (default {OutstandingDefault}).", HelpName = "N" };
         var rate = new Option<double>("--rate") { Description = "Messages a second, latency counted from when each should have left (0: as fast as possible).", HelpName = "N" };
         var level = RingCommands.Level();
+        var stalled = new Option<int>("--stalled") { Description = "Let so many further members join here that never read, to see what they cost the others.", HelpName = "N" };
         var receiveOnly = new Option<bool>("--receive-only") { Description = "Send nothing; measure what the other members send." };
-        foreach (var option in (ReadOnlySpan<Option>)[group, members, size, seconds, warmUp, outstanding, rate, level, receiveOnly])
+        foreach (var option in (ReadOnlySpan<Option>)[group, members, size, seconds, warmUp, outstanding, rate, level, stalled, receiveOnly])
             command.Options.Add(option);
         var common = CommonOptions.AddTo(command);
         common.SetAction(command, host, async (context, parse, cancellationToken) =>
@@ -37,7 +39,10 @@ internal static partial class BenchCommand
                 messagesPerSecond,
                 RingCommands.LevelOf(parse, level),
                 IdleFirst: false)
-            { Members = Values.Within(members.Name, parse.GetRequiredValue(members), 1, MembersMax) };
+            {
+                Members = Values.Within(members.Name, parse.GetRequiredValue(members), 1, MembersMax),
+                Stalled = Values.Within(stalled.Name, parse.GetValue(stalled), 0, StalledMax),
+            };
             return Write(context, await new CpgBench(context, options, parse.GetRequiredValue(group)).RunAsync(cancellationToken));
         });
         return command;
