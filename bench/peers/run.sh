@@ -17,14 +17,12 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 . "$here/../lib/netns.sh"
 . "$here/../lib/measure.sh"
+. "$here/../lib/daemons.sh"
 
 NODES=3
-CLUSTER_WAIT_S=30
 WINDOW_MESSAGES=2048
 WINDOW_BYTES=$((1024 * 1024))
 rounds=5 seconds=2 sizes=64,1024,65536 systems=corosync-rr,corosync,membership paced=no out=
-MBR=${MBR:-$root/mbr}
-MEMBERSHIPD=${MEMBERSHIPD:-$root/membershipd}
 
 while (($#)); do
     case $1 in
@@ -48,7 +46,6 @@ out=${out:-$work}
 mkdir -p "$out"
 rows=$out/rows.jsonl
 : > "$rows"
-daemons=()
 
 # ---- corosync ----
 
@@ -113,38 +110,6 @@ corosync_client() {
 
 # ---- membership ----
 
-membership_configure() {
-    local node
-    {
-        echo "cluster: bench"
-        echo "key_file: bench.key"
-        echo "timing: lan"
-        echo "quorum: { mode: majority }"
-        echo "nodes:"
-        for ((node = 1; node <= NODES; node++)); do
-            echo "  - { name: n$node, id: $node, links: [\"$(netns_address $node):5405\"] }"
-        done
-    } > "$work/membership.yaml"
-    [ -e "$work/bench.key" ] || (umask 077 && echo "1 active $(head -c 32 /dev/urandom | base64)" > "$work/bench.key")
-}
-
-membership_start() {
-    local node deadline
-    membership_configure
-    for ((node = 1; node <= NODES; node++)); do
-        mkdir -p "$work/state$node"
-        ip netns exec "$(netns_name $node)" "$MEMBERSHIPD" --config "$work/membership.yaml" --node "n$node" \
-            --state-dir "$work/state$node" --socket "$work/n$node.sock" > "$work/membership.$node.log" 2>&1 &
-        daemons+=($!)
-        netns_own $!
-    done
-    deadline=$((SECONDS + CLUSTER_WAIT_S))
-    until [ "$("$MBR" status --json --socket "$work/n1.sock" 2> /dev/null | jq '.view.members | length' 2> /dev/null)" = $NODES ]; do
-        ((SECONDS < deadline)) || { echo "run.sh: no view of $NODES members after $CLUSTER_WAIT_S s; logs are in $work" >&2; exit 1; }
-        sleep 0.1
-    done
-}
-
 # What mbr reports, under the names of cpgload.
 membership_client() {
     local node=$1 what=(ring)
@@ -157,13 +122,6 @@ membership_client() {
 }
 
 # ---- one case ----
-
-cluster_stop() {
-    local pid
-    for pid in "${daemons[@]}"; do netns_end "$pid"; wait "$pid" 2> /dev/null || true; done
-    daemons=()
-    NETNS_PIDS=()
-}
 
 # What one sender has to send a second for a share (percent) of what the system delivered in a case of this round.
 paced_rate() {

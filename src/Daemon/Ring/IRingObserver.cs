@@ -74,6 +74,10 @@ internal interface IRingObserver
     /// <summary>End of one turn of the loop: whoever waits for what was reported since the last call can be woken now. Only called when something was reported.</summary>
     void BatchEnd(Instant now);
 
+    /// <summary>How long the ring thread should stand back now, for the sake of clients that cannot keep up. After each <see cref="BatchEnd"/>.</summary>
+    /// <remarks>The token waits meanwhile, and with it the whole ring: a few milliseconds at most.</remarks>
+    TimeSpan StandBack(Instant now) => TimeSpan.Zero;
+
     /// <summary>The node has left; only the <see cref="BatchEnd"/> of this turn follows.</summary>
     void Left(Instant now);
 }

@@ -50,6 +50,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     private bool _hasReported;
     private bool _hasLeft;
     private TimeSpan _freeze;
+    private TimeSpan _standBack;
     private RingExit _exit;
 
     public RingLoop(RingHostOptions options, NodeStart start, ICipherSuite ciphers, MonotonicClock clock, Mailbox mailbox, IRingObserver observer,
@@ -229,6 +230,8 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     private void Wait()
     {
         _poll.Clear();
+        if (_standBack > TimeSpan.Zero) _poll.Wait((long)_standBack.TotalNanoseconds);
+        _standBack = TimeSpan.Zero;
         var wake = _poll.Add(_mailbox.Descriptor, Libc.PollIn);
         _io.AddTo(_poll);
         _tripwires.AddTo(_poll);
@@ -336,5 +339,6 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
         if (!_hasReported) return;
         _hasReported = false;
         _observer.BatchEnd(_now);
+        if (_leaveDeadline == Instant.Never) _standBack = _observer.StandBack(_now);
     }
 }

@@ -17,7 +17,7 @@ internal enum ReadResult
 }
 
 /// <summary>One subscriber's place in the <see cref="DeliveryLog"/>. Used by one task at a time.</summary>
-internal sealed class DeliveryReader
+internal sealed class DeliveryReader : IPacedReader
 {
     // Holds at least one record of the largest size inside the ring.
     private const int BufferBytes = 64 * 1024;
@@ -37,6 +37,9 @@ internal sealed class DeliveryReader
 
     /// <summary>Position of the last event read, or the one it began after.</summary>
     public long Position { get; private set; }
+
+    /// <inheritdoc/>
+    public long Unread => Volatile.Read(ref _cursor);
 
     /// <summary>The next event; the payload is valid until the next call.</summary>
     public ReadResult Next(out DeliveryRecord record, out ReadOnlySpan<byte> payload)

@@ -89,6 +89,7 @@ internal sealed class MembershipApi(
         var encoder = new EventEncoder(request.HeadersOnly);
         var isAfterRestart = request.AfterPosition != 0 && request.Boot.Length > 0 && request.Boot != _boot;
         var reader = isAfterRestart ? log.ReadFromNow() : Reader(request.AfterPosition, encoder);
+        using var paced = log.Pace.Add(reader);
         var response = new EncodedResponse();
         encoder.Boot(boot);
         for (var isFirst = true; ; isFirst = false)

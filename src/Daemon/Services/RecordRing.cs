@@ -30,6 +30,7 @@ internal abstract class RecordRing
     private long _largeBytes;
     private long _largeFirst;
     private long _largeNext;
+    private long _largeWritten;
     private long _floor;
     private long _published;
     private long _publishedPosition;
@@ -45,7 +46,11 @@ internal abstract class RecordRing
         _mask = bytes - 1;
         _largeBytesMax = largeBytesMax;
         _large = new LargePayload?[(int)(largeBytesMax / InlineBytesMax) + 1];
+        Pace = new ReaderPace(this);
     }
+
+    /// <summary>Keeps the writer from overtaking readers that are busy reading.</summary>
+    public ReaderPace Pace { get; }
 
     /// <summary>Position of the last event that readers can see; 0 before the first.</summary>
     public long LastPosition => Volatile.Read(ref _publishedPosition);
@@ -64,6 +69,10 @@ internal abstract class RecordRing
 
     /// <summary>Offset of the next record. Writer only.</summary>
     protected long Head => _head;
+
+    /// <summary>What was written before an offset (<see cref="long.MaxValue"/>: in all), in whole logs: what lies one log or more back is overwritten. Writer only.</summary>
+    /// <remarks>The ring and the payloads beside it fill up independently of each other; their sum errs on the side of a fuller log.</remarks>
+    internal double Spent(long offset) => Math.Min(offset, _head) / (double)_ring.Length + LargeBytesBefore(offset) / (double)_largeBytesMax;
 
     /// <summary>Nothing will be added any more. Writer, or any thread after it has ended.</summary>
     protected void MarkEnded() => Volatile.Write(ref _ended, true);
@@ -149,9 +158,10 @@ internal abstract class RecordRing
             _largeFirst++;
         }
         var free = (int)(_largeNext % _large.Length);
-        Volatile.Write(ref _large[free], new LargePayload(at, _nextPosition - 1, payload.ToArray()));
+        Volatile.Write(ref _large[free], new LargePayload(at, _nextPosition - 1, _largeWritten, payload.ToArray()));
         _largeNext++;
         _largeBytes += payload.Length;
+        _largeWritten += payload.Length;
         return free;
     }
 
@@ -162,7 +172,24 @@ internal abstract class RecordRing
         Interlocked.MemoryBarrier();   // readers must see the floor before any byte below it changes
     }
 
-    private sealed record LargePayload(long Offset, long Position, byte[] Bytes);
+    // Bytes ever kept beside the ring for records below an offset, as far as they are still there.
+    private long LargeBytesBefore(long offset)
+    {
+        var (low, high) = (_largeFirst, _largeNext);
+        while (low < high)
+        {
+            var middle = low + (high - low) / 2;
+            if (_large[middle % _large.Length]!.Offset < offset) low = middle + 1;   // between first and next every slot is filled
+            else high = middle;
+        }
+        return low == _largeNext ? _largeWritten : _large[low % _large.Length]!.Before;
+    }
+
+    /// <param name="Offset">Of its record.</param>
+    /// <param name="Position">Of its record.</param>
+    /// <param name="Before">Bytes kept beside the ring before it, since the beginning.</param>
+    /// <param name="Bytes">The payload.</param>
+    private sealed record LargePayload(long Offset, long Position, long Before, byte[] Bytes);
 }
 
 /// <summary>How every record begins.</summary>

@@ -122,6 +122,15 @@ internal sealed class RingObserver(
     }
 
     /// <inheritdoc/>
+    public TimeSpan StandBack(Instant now)
+    {
+        var (ofGroups, ofRing) = (groups.StandBack(now), log.Pace.Hold(now));
+        var longest = ofGroups > ofRing ? ofGroups : ofRing;
+        Metrics.StoodBack(longest);
+        return longest;
+    }
+
+    /// <inheritdoc/>
     public void Left(Instant now)
     {
         receipts.Left(Absolute(now));

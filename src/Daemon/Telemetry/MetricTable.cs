@@ -40,6 +40,7 @@ internal static class MetricTable
         new("membership.client.connected", MetricKind.UpDown, "{client}", "Clients' streams open now.", s => [Sample.Of(s.Process.Clients.Now.Connected)]),
         new("membership.client.queue", MetricKind.UpDown, "By", "Bytes of the group log that sessions have not been given yet, other groups' events between theirs included.", s => [Sample.Of(s.Process.Clients.Now.QueuedBytes)]),
         new("membership.client.disconnects", MetricKind.Counter, "{client}", "Clients gone, by reason.", Disconnects),
+        new("membership.client.wait", MetricKind.Counter, "s", "Time the ring thread stood back, and the ring with it, so that clients busy reading could catch up.", s => [Sample.Of(s.Ring.Metrics.StoodBack.TotalSeconds)]),
         new("membership.process.stall", MetricKind.Histogram, "s", "Times the ring thread was not scheduled although it was due.", s => [Sample.Of(s.Ring.Metrics.Stall)]),
         new("membership.health.score", MetricKind.Gauge, "", "This node's own slowness: 0 well, one more for each stall of the last minutes, at most 8.", s => [Sample.Of(s.Ring.Metrics.HealthScore)]),
         new("membership.key.age", MetricKind.Gauge, "s", "Time since the key file was last written, for each key in it.", KeyAges),

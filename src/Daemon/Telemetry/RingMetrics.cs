@@ -56,6 +56,7 @@ internal sealed class RingMetrics(NodeId self)
     private View? _view;
     private Instant? _changeSince;
     private Instant? _lastStall;
+    private TimeSpan _stoodBack;
     private int _healthScore;
     private Instant _healthAt;
 
@@ -118,6 +119,9 @@ internal sealed class RingMetrics(NodeId self)
         }
     }
 
+    /// <summary>The ring thread stands back for clients that cannot keep up.</summary>
+    public void StoodBack(TimeSpan duration) => _stoodBack += duration;
+
     /// <summary>The membership of a group changed.</summary>
     public void GroupChanged(GroupChange change)
     {
@@ -132,7 +136,7 @@ internal sealed class RingMetrics(NodeId self)
     public RingReading Read(Instant now, IReadOnlyList<string> groupsShown) => new(
         [.. _delivered], [.. _sent], [.. _views], [_delivery[0].Read(), _delivery[1].Read()],
         _rotation.Read(), _visit.Read(), _viewChange.Read(), _stall.Read(),
-        _lastStall is { } stall ? now - stall : null, HealthScore(now),
+        _lastStall is { } stall ? now - stall : null, HealthScore(now), _stoodBack,
         _groups.Count, _groupMembers, [.. groupsShown.Select(group => (group, _groups.GetValueOrDefault(group)))]);
 
     private int HealthScore(Instant now) => Math.Max(0, _healthScore - (int)((now - _healthAt) / HealthForgets));
@@ -161,6 +165,7 @@ internal sealed record RingReading(
     DurationCounts Stall,
     TimeSpan? SinceStall,
     int HealthScore,
+    TimeSpan StoodBack,
     int Groups,
     long GroupMembers,
     IReadOnlyList<(string Group, int Members)> GroupsShown);

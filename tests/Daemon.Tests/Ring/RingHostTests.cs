@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using Membership.Cpg;
 using Membership.Daemon.Ring;
+using Membership.Daemon.Services;
 using Membership.Daemon.State;
 using Membership.Links;
 using Membership.Node;
@@ -176,6 +177,32 @@ public sealed class RingHostTests(ITestOutputHelper output)
 
         Task<(long Bytes, long Turns)> AllocatedAsync() =>
             cluster.All[0].Host.QueryAsync(view => (GC.GetAllocatedBytesForCurrentThread(), view.Turns), CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task A_host_that_stands_back_for_its_clients_slows_the_ring_and_changes_no_view()
+    {
+        await using var cluster = new TestCluster(3);
+        await cluster.UntilAsync(() => cluster.All.All(node => node.Observer.Members is [1, 2, 3]), "a ring of three");
+        var views = cluster.All.Select(node => node.Observer.ViewAt).ToArray();
+        var slow = cluster.All[1];
+        ConcurrentQueue<Instant> asked = [];
+        slow.Observer.OnStandBack = () =>
+        {
+            asked.Enqueue(slow.Host.Clock.Now);
+            return asked.Count <= 10 ? ReaderPace.HoldMax : TimeSpan.Zero;
+        };
+
+        for (var message = 1; message <= 20; message++)
+        {
+            var expected = message;
+            await cluster.All[0].SendAsync(1).WaitAsync(Limit);
+            await cluster.UntilAsync(() => cluster.All.All(node => node.Observer.Count == expected), "the message everywhere");
+        }
+
+        Assert.All(asked.Take(10).Zip(asked.Skip(1)), pair => Assert.InRange(pair.Second - pair.First, ReaderPace.HoldMax, TimeSpan.MaxValue));
+        Assert.InRange(asked.Count, 11, int.MaxValue);
+        Assert.Equal(views, cluster.All.Select(node => node.Observer.ViewAt));
     }
 
     [Fact]
@@ -366,6 +393,10 @@ public sealed class RingHostTests(ITestOutputHelper output)
         public TimeSpan Quiet => _clock.Now - new Instant(Volatile.Read(ref _lastEvent));
 
         public Action? OnDeliver { get; set; }
+
+        public Func<TimeSpan>? OnStandBack { get; set; }
+
+        public TimeSpan StandBack(Instant now) => OnStandBack?.Invoke() ?? TimeSpan.Zero;
 
         public void Deliver(in Delivery delivery, ReadOnlySpan<byte> payload, Instant now)
         {

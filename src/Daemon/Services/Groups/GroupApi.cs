@@ -60,6 +60,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
         var session = new GroupSession(services, _table.NextId(), (uint)(context.GetUnixPeer()?.ProcessId ?? 0));
         using var listed = _table.Add(session);
+        using var paced = services.Log.Pace.Add(session.Place);
         var writing = session.WriteAllAsync(responseStream, ends.Token);
         var reading = session.ReadAllAsync(requestStream, ends.Token, leaving);
         try
@@ -104,6 +105,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         if (GroupName.Check(request.Group) is { } why) throw ApiErrors.Invalid(GroupErrors.BadName, why);
         using var open = _watches.Enter();
         var reader = new GroupReader(services.Log, new BatchSignal());
+        using var paced = services.Log.Pace.Add(reader);
         var encoder = new GroupEncoder(services.Log, hashesOnly: !request.Payloads);
         var subscription = await BeginWatchAsync(request.Group, reader, encoder, context.CancellationToken);
         try

@@ -9,7 +9,7 @@ namespace Membership.Daemon.Services.Groups;
 /// The ring thread marks a reader with the first record that concerns it, before it publishes; so a reader sleeps through what does not concern it and begins
 /// at what does. Reading is for one task at a time.
 /// </remarks>
-internal sealed class GroupReader(GroupLog log, BatchSignal signal)
+internal sealed class GroupReader(GroupLog log, BatchSignal signal) : IPacedReader
 {
     private const long None = long.MaxValue;
 
@@ -66,6 +66,10 @@ internal sealed class GroupReader(GroupLog log, BatchSignal signal)
 
     /// <summary>Bytes of the log from what may concern this reader next up to its end. Any thread; a moment old.</summary>
     public long UnreadBytes => Volatile.Read(ref _next) is var next and not None ? Math.Max(0, log.Published - next) : 0;
+
+    /// <inheritdoc/>
+    /// <remarks>What a reader that sleeps has been marked with counts, although it does not know of it yet.</remarks>
+    public long Unread => Volatile.Read(ref _next) is var next && next == None && Volatile.Read(ref _marked) != 0 ? Volatile.Read(ref _pending) : next;
 
     /// <summary>True when <see cref="Next"/> might find an event, after a <see cref="Refresh"/>.</summary>
     public bool HasUnread => _next < _limit;

@@ -70,6 +70,9 @@ internal sealed partial class GroupSession
     /// <summary>Position of the last event written.</summary>
     public long Position => _reader.Position;
 
+    /// <summary>Where it is in the log.</summary>
+    public IPacedReader Place => _reader;
+
     /// <summary>Bytes of the log not given to the client yet. Any thread.</summary>
     public long UnreadBytes => _reader.UnreadBytes;
 
