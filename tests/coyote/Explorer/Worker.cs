@@ -1,0 +1,143 @@
+using System.Diagnostics;
+using Membership.Explorer.Strategies;
+
+namespace Membership.Explorer;
+
+/// <summary>One thread's share of an exploration: each n-th iteration, with strategies, states and a corpus of its own.</summary>
+internal sealed class Worker
+{
+    /// <summary>Different failures kept; beyond it only their number would grow.</summary>
+    private const int FailuresMax = 16;
+
+    /// <summary>States and schedules told apart per thread.</summary>
+    private const int EntriesMax = 1 << 22;
+
+    private readonly Action<IExploration> _test;
+    private readonly ExploreOptions _options;
+    private readonly int _number;
+    private readonly int _jobs;
+    private readonly Exploration _exploration;
+    private readonly Corpus _corpus = new();
+    private readonly Slot[] _slots;
+    private readonly TracePlayer _player = new();
+
+    /// <param name="number">From 0 to below <paramref name="jobs"/>.</param>
+    public Worker(Action<IExploration> test, ExploreOptions options, int number, int jobs, int expectedChoices)
+    {
+        _test = test;
+        _options = options;
+        _number = number;
+        _jobs = jobs;
+        _exploration = new Exploration(options.StepsMax, options.LivenessSteps, States);
+        var byChoice = options.Strategies.Distinct().ToDictionary(choice => choice, choice => new Slot(choice, Create(choice, expectedChoices)));
+        _slots = [.. options.Strategies.Select(choice => byChoice[choice])];
+        Slots = [.. byChoice.Values];
+    }
+
+    public HashTable States { get; } = new(EntriesMax);
+
+    public HashTable Schedules { get; } = new(EntriesMax);
+
+    /// <summary>One per strategy.</summary>
+    public IReadOnlyList<Slot> Slots { get; }
+
+    public List<Failure> Failures { get; } = [];
+
+    public long CutOff { get; private set; }
+
+    /// <summary>What the thread died of, if it was not the test.</summary>
+    public Exception? Died { get; private set; }
+
+    /// <summary>Runs until the limits are reached or <paramref name="isOver"/> says that another thread is done.</summary>
+    public void Run(long started, Func<bool> isOver, Action failed)
+    {
+        try
+        {
+            for (long iteration = _number; iteration < _options.Iterations; iteration += _jobs)
+            {
+                if (isOver() || _options.Cancellation.IsCancellationRequested) return;
+                if (_options.TimeMax is { } limit && Stopwatch.GetElapsedTime(started) >= limit) return;
+                if (NextSlot(_options.Seed + (ulong)iteration) is not { } slot) return;
+                One(slot, iteration, failed);
+            }
+        }
+        catch (Exception died)
+        {
+            Died = died;
+            failed();
+        }
+    }
+
+    private void One(Slot slot, long iteration, Action failed)
+    {
+        var seed = _options.Seed + (ulong)iteration;
+        var outcome = _exploration.Run(_test, slot.Strategy, seed);
+        slot.Iterations++;
+        slot.Steps += outcome.Steps;
+        slot.NewStates += outcome.NewStates;
+        if (Schedules.Add(outcome.Path)) slot.NewSchedules++;
+        if (outcome.IsCutOff) CutOff++;
+        if (outcome.NewStates > 0 && slot.FeedsCorpus) _corpus.Add(outcome.Decisions);
+        if (outcome.HasFailed) Keep(outcome.ToFailure(), slot, seed, iteration, failed);
+        else if (_options.CheckEvery > 0 && iteration / _jobs % _options.CheckEvery == 0 && !outcome.IsPruned) Check(outcome, slot, seed, iteration, failed);
+    }
+
+    private void Check(IterationOutcome outcome, Slot slot, ulong seed, long iteration, Action failed)
+    {
+        var difference = Repeat.Compare(_test, _options, outcome.Decisions.ToArray(), outcome.StatesPath, null, _player);
+        if (difference is null) return;
+        Keep(Nondeterminism.ToFailure(difference, outcome.ToTrace()), slot, seed, iteration, failed);
+    }
+
+    private void Keep(Failure failure, Slot slot, ulong seed, long iteration, Action failed)
+    {
+        if (Failures.Count >= FailuresMax || Failures.Exists(known => known.Identity == failure.Identity)) return;
+        Failures.Add(failure with { Strategy = slot.Choice.ToString(), Seed = seed, Iteration = iteration });
+        slot.Found.Add(failure.Identity);
+        failed();
+    }
+
+    private Slot? NextSlot(ulong seed)
+    {
+        var first = (int)(SplitMix.Mix(seed) % (ulong)_slots.Length);     // mixed: each thread has every n-th seed and needs every strategy
+        for (var i = 0; i < _slots.Length; i++)
+        {
+            var slot = _slots[(first + i) % _slots.Length];
+            if (slot.Strategy is not DepthFirstSearch { IsExhausted: true }) return slot;
+        }
+        return null;
+    }
+
+    private Strategy Create(StrategyChoice choice, int expectedChoices) => choice.Kind switch
+    {
+        StrategyKind.Random => new RandomWalk(),
+        StrategyKind.Pct => new PctStrategy(choice.Depth, expectedChoices),
+        StrategyKind.Pos => new PartialOrderSampling(),
+        StrategyKind.Delay => new DelayStrategy(choice.Depth, expectedChoices),
+        StrategyKind.Coverage => new CoverageGuided(_corpus),
+        StrategyKind.Dfs when _number == 0 => new DepthFirstSearch(choice.Depth),
+        StrategyKind.Dfs => new PartialOrderSampling(),     // two searches from the same root would see the same
+        _ => throw new UnreachableException($"unknown strategy {choice}"),
+    };
+
+    /// <summary>A strategy and what it did.</summary>
+    internal sealed class Slot(StrategyChoice choice, Strategy strategy)
+    {
+        public StrategyChoice Choice { get; } = choice;
+
+        public Strategy Strategy { get; } = strategy;
+
+        public long Iterations { get; set; }
+
+        public long Steps { get; set; }
+
+        public long NewStates { get; set; }
+
+        public long NewSchedules { get; set; }
+
+        public List<string> Found { get; } = [];
+
+        /// <summary>Searching a tree leaf by leaf, each neighbour is new and none is interesting.</summary>
+        public bool FeedsCorpus => Strategy is not DepthFirstSearch;
+    }
+}
