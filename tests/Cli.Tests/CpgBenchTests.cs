@@ -89,6 +89,20 @@ public sealed class CpgBenchTests
     }
 
     [Fact]
+    public async Task Stalled_members_join_the_group_and_never_read()
+    {
+        var group = new LoopGroup();
+
+        var run = await MbrRun.With(group.Setup(), "bench", "cpg", "--stalled", "3", "--seconds", "200ms", "--warmup", "0s", "--json");
+
+        Assert.Equal("", run.Error);
+        Assert.Equal(3, run.Json.GetProperty("stalled").GetInt32());
+        Assert.Equal(3, group.StalledJoins);
+        Assert.Equal(0, group.StalledReads);
+        Assert.True(run.Json.GetProperty("delivered_per_s").GetDouble() > 0);
+    }
+
+    [Fact]
     public async Task It_waits_for_the_members_it_was_told_of()
     {
         var group = new LoopGroup();
@@ -140,6 +154,7 @@ public sealed class CpgBenchTests
     [InlineData("--size 8", "MB1004")]
     [InlineData("--members 0", "MB1004")]
     [InlineData("--outstanding 0", "MB1004")]
+    [InlineData("--stalled 1001", "MB1004")]
     [InlineData("--level maybe", "MB1001")]
     public async Task Values_outside_their_limits_are_usage_errors(string options, string code)
     {
@@ -169,6 +184,12 @@ public sealed class CpgBenchTests
         public int MostUnderWay { get; private set; }
 
         public string Program { get; private set; } = "";
+
+        /// <summary>Joins of members that say they stall.</summary>
+        public int StalledJoins { get; private set; }
+
+        /// <summary>Reads by such members.</summary>
+        public int StalledReads { get; private set; }
 
         public MbrSetup Setup() => new(FakeConnector.To(new FakeDaemon { Status = Clusters.Healthy(), RawGroups = taker => new Session(this, taker) })) { Time = TimeProvider.System };
 
@@ -203,9 +224,18 @@ public sealed class CpgBenchTests
         {
             private readonly Channel<byte[]> _responses = Channel.CreateUnbounded<byte[]>();
 
+            private bool _isStalled;
+
             public Task SendAsync(ReadOnlyMemory<byte> request, CancellationToken cancellationToken)
             {
-                _responses.Writer.TryWrite(new GroupResponse { Events = { group.Answers(GroupRequest.Parser.ParseFrom(request.Span)) } }.ToByteArray());
+                var asked = GroupRequest.Parser.ParseFrom(request.Span);
+                _isStalled |= asked.Open?.Name == "mbr bench stalled";
+                if (_isStalled)
+                {
+                    if (asked.Join is not null) group.StalledJoins++;
+                    return Task.CompletedTask;
+                }
+                _responses.Writer.TryWrite(new GroupResponse { Events = { group.Answers(asked) } }.ToByteArray());
                 return Task.CompletedTask;
             }
 
@@ -217,6 +247,7 @@ public sealed class CpgBenchTests
 
             public async Task<bool> ReadAsync(CancellationToken cancellationToken)
             {
+                if (_isStalled) group.StalledReads++;
                 taker(await _responses.Reader.ReadAsync(cancellationToken));
                 return true;
             }
