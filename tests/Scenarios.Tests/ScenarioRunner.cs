@@ -3,8 +3,8 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Membership.Invariants;
 using Membership.Node;
-using Membership.Simulation;
 using Membership.Totem;
+using Membership.Virtual;
 
 namespace Membership.Scenarios.Tests;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Membership.Virtual;
 
 namespace Membership.Simulation;
 

@@ -1,3 +1,4 @@
+using Membership.Virtual;
 using Xunit;
 
 namespace Membership.Simulation;

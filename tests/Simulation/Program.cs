@@ -1,4 +1,5 @@
 using System.Globalization;
+using Membership.Virtual;
 
 namespace Membership.Simulation;
 

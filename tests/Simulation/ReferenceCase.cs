@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Membership.Links;
 using Membership.Totem;
+using Membership.Virtual;
 
 namespace Membership.Simulation;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Membership.Totem;
+using Membership.Virtual;
 
 namespace Membership.Simulation;
 

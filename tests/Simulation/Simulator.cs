@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Membership.Invariants;
 using Membership.Links;
 using Membership.Totem;
+using Membership.Virtual;
 
 namespace Membership.Simulation;
 
@@ -22,13 +23,6 @@ public enum Verdict
 public sealed record RunResult(
     ulong Seed, Verdict Verdict, IReadOnlyList<Violation> Violations, ulong TraceHash, TimeSpan Simulated, TimeSpan Processor, long Events,
     int Views, long Sends, long Deliveries, int[] Steps, long[] NetworkFaults, TimeSpan Convergence, GroupTally Groups);
-
-/// <summary>What a run did with groups, over all nodes.</summary>
-public readonly record struct GroupTally(long Changes, long Deliveries, long Synchronisations, long Cut)
-{
-    public GroupTally Plus(GroupTally other) =>
-        new(Changes + other.Changes, Deliveries + other.Deliveries, Synchronisations + other.Synchronisations, Cut + other.Cut);
-}
 
 /// <summary>One run of one seed.</summary>
 public static class Simulator

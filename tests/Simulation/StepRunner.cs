@@ -3,6 +3,7 @@ using Membership.Links;
 using Membership.Node;
 using Membership.Quorum;
 using Membership.Totem;
+using Membership.Virtual;
 
 namespace Membership.Simulation;
 

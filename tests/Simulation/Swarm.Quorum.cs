@@ -1,5 +1,6 @@
 using Membership.Links;
 using Membership.Quorum;
+using Membership.Virtual;
 
 namespace Membership.Simulation;
 

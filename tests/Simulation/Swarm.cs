@@ -1,4 +1,5 @@
 using Membership.Links;
+using Membership.Virtual;
 
 namespace Membership.Simulation;
 
@@ -27,7 +28,7 @@ public sealed partial record Swarm
     public required double LargeShare { get; init; }
 
     /// <summary>Sessions at a time on each node.</summary>
-    public const int Sessions = 3;
+    public const int Sessions = Host.Sessions;
 
     /// <summary>Groups they share.</summary>
     public const int Groups = 4;

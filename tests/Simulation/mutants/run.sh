@@ -34,7 +34,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 # What the simulator is built from, without what earlier builds left behind.
-(cd "$root" && tar -c --exclude=bin --exclude=obj .editorconfig global.json Directory.* BannedSymbols.Core.txt src tests/Simulation tests/Invariants) | tar -x -C "$scratch"
+(cd "$root" && tar -c --exclude=bin --exclude=obj .editorconfig global.json Directory.* BannedSymbols.Core.txt src tests/Simulation tests/Virtual tests/Invariants) | tar -x -C "$scratch"
 cd "$scratch"
 
 build() {

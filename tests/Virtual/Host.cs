@@ -2,7 +2,7 @@ using Membership.Links;
 using Membership.Node;
 using Membership.Totem;
 
-namespace Membership.Simulation;
+namespace Membership.Virtual;
 
 /// <summary>One simulated machine: its clock, its disk, its socket queue and, while it runs, the node's process.</summary>
 public sealed partial class Host : INodeEffects
@@ -39,6 +39,9 @@ public sealed partial class Host : INodeEffects
     public NodeId Id { get; }
 
     public VirtualDisk Disk { get; } = new();
+
+    /// <summary>Its key file.</summary>
+    public IReadOnlyList<ClusterKey> Keys { get; private set; } = World.FirstKeys;
 
     /// <summary>The node; null while no process runs.</summary>
     public MembershipNode? Node { get; private set; }
@@ -78,17 +81,34 @@ public sealed partial class Host : INodeEffects
 
     public bool IsRunning => Node is not null;
 
+    /// <summary>It runs and was asked to leave.</summary>
+    public bool IsLeaving => IsRunning && _isLeaving;
+
     /// <summary>What its clock shows.</summary>
     public Instant Local => new(ClockOffset + _world.Now + (_world.Now * ClockDriftPpm / 1_000_000));
 
+    /// <summary>What is on the disk now: ring sequences and the record of quorum.</summary>
+    public DiskImage TakeImage() => new(Disk.Image(), _quorumOnDisk);
+
+    /// <summary>Starts the process with an older image of its disk: it has forgotten what came after.</summary>
+    public void StartWith(DiskImage image)
+    {
+        if (IsRunning) return;
+        Disk.Restore(image.Reservations);
+        _quorumOnDisk = image.Quorum;
+        Start(hasDisk: true, isOlderDisk: true);
+    }
+
     /// <summary>Starts the process with what the disk holds.</summary>
-    public void Start(bool hasDisk)
+    public void Start(bool hasDisk) => Start(hasDisk, isOlderDisk: false);
+
+    private void Start(bool hasDisk, bool isOlderDisk)
     {
         if (IsRunning) return;
         if (!hasDisk) Disk.Replace();
         Generation++;
         Boot = new BootId(_random.NextUInt64(), _random.NextUInt64());
-        Incarnation = _world.History.Begin(new ViewMember(Id, Boot.Short), hasDisk);
+        Incarnation = _world.History.Begin(new ViewMember(Id, Boot.Short), hasDisk && !isOlderDisk);
         (View, Views, BusyUntil, SlowBy, _tickAt, TripwireNeighbours) = (null, 0, 0, 0, long.MaxValue, NodeSet.Empty);
         (_isLeaving, _sleepsSince, _sleptThrough, _deliveredAfterSleep) = (false, null, null, null);
         ForgetSessions();
@@ -118,6 +138,16 @@ public sealed partial class Host : INodeEffects
         _world.Trace(this, "is asked to leave");
         _isLeaving = true;
         node.Leave(Local, this);
+        AfterInput();
+    }
+
+    /// <summary>An operator puts another key file in place and tells the daemon to read it.</summary>
+    public void ReplaceKeys(IReadOnlyList<ClusterKey> keys)
+    {
+        Keys = keys;
+        if (Awake() is not { } node) return;
+        _world.Trace(this, $"reads keys ({string.Join(',', keys.Select(key => $"{key.Id}{(key.Active ? " active" : "")}"))})");
+        node.ReplaceKeys(Local, keys, this);
         AfterInput();
     }
 
@@ -178,6 +208,9 @@ public sealed partial class Host : INodeEffects
         if (_world.Now >= BusyUntil) Work();
         else WakeLater();
     }
+
+    /// <summary>The timer was not set anew since.</summary>
+    internal bool IsNextTick(long at) => at == _tickAt;
 
     internal void Wake()
     {
@@ -358,6 +391,9 @@ public sealed partial class Host : INodeEffects
         _world.TellNeighbours(this);
     }
 }
+
+/// <summary>What a machine's disk held at some time.</summary>
+public sealed record DiskImage(IReadOnlyList<ulong?> Reservations, Quorum.QuorumRecord? Quorum);
 
 /// <summary>A node does the same thing over and over without letting time pass.</summary>
 public sealed class LivelockException(string message) : Exception(message);

@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace Membership.Simulation;
+namespace Membership.Virtual;
 
 /// <summary>The one source of chance in a run: xoshiro256**, the same on every machine and runtime. Streams are forked by name, so that
 /// drawing more in one place changes nothing in another.</summary>

@@ -1,4 +1,4 @@
-namespace Membership.Simulation;
+namespace Membership.Virtual;
 
 /// <summary>What is due.</summary>
 public enum DueKind : byte
@@ -31,15 +31,28 @@ public enum DueKind : byte
 /// <summary>Something due at a time. <c>Node</c>, <c>Argument</c> and <c>Generation</c> mean what the kind needs.</summary>
 public readonly record struct Due(long At, ulong Tie, DueKind Kind, int Node, int Generation, long Argument, Datagram? Datagram);
 
+/// <summary>Where what is pending waits until it happens. By time in the simulator, by choice in schedule tests.</summary>
+public interface IAgenda
+{
+    int Count { get; }
+
+    /// <summary>When the first thing is due. Only when <see cref="Count"/> is not 0.</summary>
+    long NextAt { get; }
+
+    void Push(in Due due);
+
+    /// <summary>Takes the first thing, by time and then by tie. Only when <see cref="Count"/> is not 0.</summary>
+    Due Pop();
+}
+
 /// <summary>Everything due, by time and then by tie: a binary heap of values, so that nothing is allocated per event.</summary>
-public sealed class EventQueue
+public sealed class EventQueue : IAgenda
 {
     private Due[] _heap = new Due[1024];
 
     public int Count { get; private set; }
 
-    /// <summary>The next thing due. Only when <see cref="Count"/> is not 0.</summary>
-    public ref readonly Due Peek => ref _heap[0];
+    public long NextAt => _heap[0].At;
 
     public void Push(in Due due)
     {

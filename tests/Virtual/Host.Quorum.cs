@@ -1,7 +1,7 @@
 using Membership.Node;
 using Membership.Quorum;
 
-namespace Membership.Simulation;
+namespace Membership.Virtual;
 
 /// <summary>Quorum of a simulated machine: its record on the disk, and what an operator asks for.</summary>
 public sealed partial class Host

@@ -6,7 +6,7 @@ using Membership.Node;
 using Membership.Quorum;
 using Membership.Totem;
 
-namespace Membership.Simulation;
+namespace Membership.Virtual;
 
 /// <summary>What all nodes of a run share.</summary>
 public sealed record WorldOptions
@@ -30,6 +30,12 @@ public sealed record WorldOptions
 
     public IReadOnlyList<ulong> Votes { get; init; } = [];
 
+    /// <summary>Largest datagram that is ever tried, in bytes.</summary>
+    public int DatagramBytesMax { get; init; } = 8952;
+
+    /// <summary>Frames that may be in flight and not yet stable; a power of two.</summary>
+    public int WindowFrames { get; init; } = 16384;
+
     /// <summary>How quorum is decided, but for whose node it is; null: a majority of one vote each.</summary>
     public QuorumOptions? Quorum { get; init; }
 }
@@ -40,18 +46,22 @@ public sealed class World
     private static readonly byte[] ClusterSecret = [.. Enumerable.Range(1, 32).Select(value => (byte)value)];
     private static readonly byte[] ForeignSecret = [.. Enumerable.Range(101, 32).Select(value => (byte)value)];
 
+    /// <summary>The key ring that every machine has until it is given another.</summary>
+    public static readonly IReadOnlyList<ClusterKey> FirstKeys = [new ClusterKey(1, true, [.. ClusterSecret])];
+
     private readonly WorldOptions _options;
     private readonly ICipherSuite _ciphers;
     private readonly SeededRandom _random;
-    private readonly EventQueue _queue = new();
+    private readonly IAgenda _agenda;
     private readonly Dictionary<RingId, NodeSet> _proposed = [];
     private readonly Dictionary<long, Action> _calls = [];
     private long _callNumber;
     private ulong _tie;
 
-    public World(WorldOptions options, ulong seed, ICipherSuite ciphers)
+    /// <param name="agenda">Where what is pending waits; null: it happens by time.</param>
+    public World(WorldOptions options, ulong seed, ICipherSuite ciphers, IAgenda? agenda = null)
     {
-        (_options, _ciphers) = (options, ciphers);
+        (_options, _ciphers, _agenda) = (options, ciphers, agenda ?? new EventQueue());
         _random = new SeededRandom(seed);
         Nodes = new NodeTable(Enumerable.Range(1, options.Nodes).Select(number => new NodeId((ushort)number)));
         Network = new Network(options.Nodes, options.Links, _random.Fork(1));
@@ -100,9 +110,15 @@ public sealed class World
     /// <summary>Processes what is due next. False when nothing is due any more.</summary>
     public bool DoNext()
     {
-        if (_queue.Count == 0) return false;
-        var due = _queue.Pop();
-        Now = due.At;
+        if (_agenda.Count == 0) return false;
+        Do(_agenda.Pop());
+        return true;
+    }
+
+    /// <summary>Processes one thing that was taken from the agenda, on time or late: time never runs back.</summary>
+    public void Do(in Due due)
+    {
+        Now = Math.Max(Now, due.At);
         EventsDone++;
         Remember(due);
         switch (due.Kind)
@@ -117,13 +133,20 @@ public sealed class World
             case DueKind.StepEnd: StepDue?.Invoke(due.Node, false); break;
             default: break; // due to a process that is gone
         }
-        return true;
     }
+
+    /// <summary>True for what would do nothing any more: its process is gone, or the timer was set anew.</summary>
+    public bool IsVoid(in Due due) => due.Kind switch
+    {
+        DueKind.Tick => !IsCurrent(due) || !Hosts[due.Node].IsNextTick(due.Argument),
+        DueKind.Wake or DueKind.DiskWrite or DueKind.Hint => !IsCurrent(due),
+        _ => false,
+    };
 
     /// <summary>Processes everything due up to a time; stops early when a violation was found or <paramref name="until"/> says so.</summary>
     public bool RunTo(long time, Func<bool>? until = null)
     {
-        while (_queue.Count > 0 && _queue.Peek.At <= time)
+        while (_agenda.Count > 0 && _agenda.NextAt <= time)
         {
             DoNext();
             if (History.Violations.Count > 0) return false;
@@ -154,17 +177,17 @@ public sealed class World
     {
         var tie = ++_tie;
         if (_options.ShufflesTies) tie = (_random.NextUInt64() << 32) | (tie & uint.MaxValue);
-        _queue.Push(new Due(at, tie, kind, node, generation, argument, datagram));
+        _agenda.Push(new Due(at, tie, kind, node, generation, argument, datagram));
     }
 
     internal MembershipNode Build(Host host, ulong ringSequence) =>
-        new(Start(host.Id, host.Boot, ringSequence, host.QuorumOnDisk, ClusterSecret, (int)(_random.NextUInt64() >> 33)), _ciphers);
+        new(Start(host.Id, host.Boot, ringSequence, host.QuorumOnDisk, host.Keys, (int)(_random.NextUInt64() >> 33)), _ciphers);
 
     /// <summary>A node of the same configuration under another key, for an intruder.</summary>
     internal MembershipNode BuildForeign(NodeId id) =>
-        new(Start(id, new BootId(_random.NextUInt64(), _random.NextUInt64()), 0, null, ForeignSecret, 1), _ciphers);
+        new(Start(id, new BootId(_random.NextUInt64(), _random.NextUInt64()), 0, null, [new ClusterKey(1, true, [.. ForeignSecret])], 1), _ciphers);
 
-    private NodeStart Start(NodeId id, BootId boot, ulong ringSequence, QuorumRecord? record, byte[] secret, int seed)
+    private NodeStart Start(NodeId id, BootId boot, ulong ringSequence, QuorumRecord? record, IReadOnlyList<ClusterKey> keys, int seed)
     {
         var links = new LinkOptions
         {
@@ -174,9 +197,10 @@ public sealed class World
             LinkCount = _options.Links,
             Policy = _options.Policy,
             LinkDown = _options.LinkDown,
-            Keys = [new ClusterKey(1, true, [.. secret])],
+            Keys = keys,
+            DatagramBytesMax = _options.DatagramBytesMax,
         };
-        var totem = new TotemOptions { Nodes = Nodes, Self = id, PostTokenBytes = _options.PostTokenBytes, Votes = _options.Votes }
+        var totem = new TotemOptions { Nodes = Nodes, Self = id, PostTokenBytes = _options.PostTokenBytes, WindowFrames = _options.WindowFrames, Votes = _options.Votes }
             .WithProfile(_options.Token, _options.Consensus, _options.LinkDown);
         var quorum = _options.Quorum is { } settings ? settings with { Self = id }
             : new QuorumOptions { Self = id, Voters = [.. Nodes.Nodes(Nodes.All).Select(node => new Voter(node, 1))] };

@@ -1,4 +1,4 @@
-namespace Membership.Simulation;
+namespace Membership.Virtual;
 
 /// <summary>The state file of one node: two generations, of which a crash can damage the one being written.</summary>
 public sealed class VirtualDisk
@@ -36,6 +36,16 @@ public sealed class VirtualDisk
     public void Replace()
     {
         _generations[0] = _generations[1] = 0;
+        _writing = -1;
+    }
+
+    /// <summary>A copy of what is on the disk, for a restore of something older later.</summary>
+    public IReadOnlyList<ulong?> Image() => [.. _generations];
+
+    /// <summary>Something older is put back.</summary>
+    public void Restore(IReadOnlyList<ulong?> image)
+    {
+        (_generations[0], _generations[1]) = (image[0], image[1]);
         _writing = -1;
     }
 

@@ -1,6 +1,6 @@
 using Membership.Links;
 
-namespace Membership.Simulation;
+namespace Membership.Virtual;
 
 /// <summary>How the network behaves in a run. Probabilities are per datagram and target; times in nanoseconds.</summary>
 public sealed record NetworkOptions

@@ -2,13 +2,16 @@ using Membership.Cpg;
 using Membership.Node;
 using Membership.Totem;
 
-namespace Membership.Simulation;
+namespace Membership.Virtual;
 
 /// <summary>Sessions of a simulated machine: what its processes ask of groups, and what they see of them.</summary>
 public sealed partial class Host
 {
+    /// <summary>Sessions at a time on each machine.</summary>
+    public const int Sessions = 3;
+
     private readonly Dictionary<(int Place, string Group), uint> _slots = [];
-    private readonly uint[] _sessions = new uint[Swarm.Sessions];
+    private readonly uint[] _sessions = new uint[Sessions];
     private uint _lastSession;
     private long _synchronisations;
     private long _synchronisationsCut;
@@ -74,7 +77,7 @@ public sealed partial class Host
     {
         _slots.Clear();
         for (var place = 0; place < _sessions.Length; place++) _sessions[place] = (uint)place + 1;
-        _lastSession = Swarm.Sessions;
+        _lastSession = Sessions;
     }
 
     /// <summary>The process ends: what its groups counted is kept, and a membership that its own node did not confirm is our mistake.</summary>

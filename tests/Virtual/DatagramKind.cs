@@ -1,4 +1,4 @@
-namespace Membership.Simulation;
+namespace Membership.Virtual;
 
 /// <summary>What a datagram carries, as docs/protocol/wire.md numbers it: bodies of the links below 100, packets of the ring above.</summary>
 public enum DatagramKind

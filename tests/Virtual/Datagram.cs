@@ -1,4 +1,4 @@
-namespace Membership.Simulation;
+namespace Membership.Virtual;
 
 /// <summary>One datagram under way. One copy serves all its targets; it returns to its pool when the last of them is done with it.</summary>
 public sealed class Datagram

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Membership.Links;
 
-namespace Membership.Simulation;
+namespace Membership.Virtual;
 
 /// <summary>A cheap stand-in for AES-GCM: the text stays in clear, the tag is a 128-bit keyed hash of nonce, header and text.</summary>
 /// <remarks>Not secret and not collision-resistant; it finds what faults do to datagrams and what was sealed under another key, at a tenth of the cost.</remarks>
