@@ -8,7 +8,7 @@ public static class Explorers
     [
         new ScheduleExplorer(),
 #if WITH_COYOTE
-        new CoyoteExplorer(),
+        new Coyote.CoyoteExplorer(),
 #endif
     ];
 }

@@ -47,7 +47,8 @@ public sealed class ScheduleExplorer : IExplorer
         return new ReplayResult(outcome.HasFailed ? outcome.ToFailure() with { Trace = trace, Strategy = "replay" } : null, outcome.Steps, outcome.HasFailed ? null : player.Left);
     }
 
-    private static int ProbeChoices(Action<IExploration> test, ExploreOptions options)
+    /// <summary>Choices with an alternative that an iteration has: the most of a few random walks.</summary>
+    internal static int ProbeChoices(Action<IExploration> test, ExploreOptions options)
     {
         var usesIt = options.Strategies.Any(choice => choice.Kind is StrategyKind.Pct or StrategyKind.Delay);
         if (!usesIt) return 1;
@@ -86,15 +87,11 @@ public sealed class ScheduleExplorer : IExplorer
             IsLowerBound = states.IsFull || schedules.IsFull,
             Elapsed = elapsed,
             Seed = options.Seed,
-            Shares = [.. workers.SelectMany(worker => worker.Slots).GroupBy(slot => slot.Choice).Select(Share)],
+            Shares = [.. workers.SelectMany(worker => worker.Slots).GroupBy(slot => slot.Choice).Select(StrategySlot.Share)],
             Search = SearchOf(workers[0]),
             Failures = [.. found.Select((failure, at) => at < ShrunkMax ? Examine(test, options, failure) : failure)],
         };
     }
-
-    private static StrategyShare Share(IGrouping<StrategyChoice, Worker.Slot> slots) => new(
-        slots.Key.ToString(), slots.Sum(slot => slot.Iterations), slots.Sum(slot => slot.Steps),
-        slots.Sum(slot => slot.NewSchedules), slots.Sum(slot => slot.NewStates), [.. slots.SelectMany(slot => slot.Found).Distinct()]);
 
     private static SearchEnd? SearchOf(Worker worker)
     {
@@ -107,7 +104,7 @@ public sealed class ScheduleExplorer : IExplorer
     }
 
     /// <summary>Is it the same when run again? Then what is the least that leads to it?</summary>
-    private Failure Examine(Action<IExploration> test, ExploreOptions options, Failure failure)
+    internal Failure Examine(Action<IExploration> test, ExploreOptions options, Failure failure)
     {
         if (failure.Kind == FailureKind.Nondeterminism) return failure;
         var again = Replay(test, failure.Trace, options);

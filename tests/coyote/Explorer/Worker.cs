@@ -18,7 +18,7 @@ internal sealed class Worker
     private readonly int _jobs;
     private readonly Exploration _exploration;
     private readonly Corpus _corpus = new();
-    private readonly Slot[] _slots;
+    private readonly StrategySlot[] _slots;
     private readonly TracePlayer _player = new();
 
     /// <param name="number">From 0 to below <paramref name="jobs"/>.</param>
@@ -29,7 +29,7 @@ internal sealed class Worker
         _number = number;
         _jobs = jobs;
         _exploration = new Exploration(options.StepsMax, options.LivenessSteps, States);
-        var byChoice = options.Strategies.Distinct().ToDictionary(choice => choice, choice => new Slot(choice, Create(choice, expectedChoices)));
+        var byChoice = options.Strategies.Distinct().ToDictionary(choice => choice, choice => StrategySlot.Create(choice, expectedChoices, _corpus, maySearch: number == 0));
         _slots = [.. options.Strategies.Select(choice => byChoice[choice])];
         Slots = [.. byChoice.Values];
     }
@@ -39,7 +39,7 @@ internal sealed class Worker
     public HashTable Schedules { get; } = new(EntriesMax);
 
     /// <summary>One per strategy.</summary>
-    public IReadOnlyList<Slot> Slots { get; }
+    public IReadOnlyList<StrategySlot> Slots { get; }
 
     public List<Failure> Failures { get; } = [];
 
@@ -68,28 +68,25 @@ internal sealed class Worker
         }
     }
 
-    private void One(Slot slot, long iteration, Action failed)
+    private void One(StrategySlot slot, long iteration, Action failed)
     {
         var seed = _options.Seed + (ulong)iteration;
         var outcome = _exploration.Run(_test, slot.Strategy, seed);
-        slot.Iterations++;
-        slot.Steps += outcome.Steps;
-        slot.NewStates += outcome.NewStates;
-        if (Schedules.Add(outcome.Path)) slot.NewSchedules++;
+        slot.Count(outcome, Schedules.Add(outcome.Path));
         if (outcome.IsCutOff) CutOff++;
         if (outcome.NewStates > 0 && slot.FeedsCorpus) _corpus.Add(outcome.Decisions);
         if (outcome.HasFailed) Keep(outcome.ToFailure(), slot, seed, iteration, failed);
         else if (_options.CheckEvery > 0 && iteration / _jobs % _options.CheckEvery == 0 && !outcome.IsPruned) Check(outcome, slot, seed, iteration, failed);
     }
 
-    private void Check(IterationOutcome outcome, Slot slot, ulong seed, long iteration, Action failed)
+    private void Check(IterationOutcome outcome, StrategySlot slot, ulong seed, long iteration, Action failed)
     {
         var difference = Repeat.Compare(_test, _options, outcome.Decisions.ToArray(), outcome.StatesPath, null, _player);
         if (difference is null) return;
         Keep(Nondeterminism.ToFailure(difference, outcome.ToTrace()), slot, seed, iteration, failed);
     }
 
-    private void Keep(Failure failure, Slot slot, ulong seed, long iteration, Action failed)
+    private void Keep(Failure failure, StrategySlot slot, ulong seed, long iteration, Action failed)
     {
         if (Failures.Count >= FailuresMax || Failures.Exists(known => known.Identity == failure.Identity)) return;
         Failures.Add(failure with { Strategy = slot.Choice.ToString(), Seed = seed, Iteration = iteration });
@@ -97,7 +94,7 @@ internal sealed class Worker
         failed();
     }
 
-    private Slot? NextSlot(ulong seed)
+    private StrategySlot? NextSlot(ulong seed)
     {
         var first = (int)(SplitMix.Mix(seed) % (ulong)_slots.Length);     // mixed: each thread has every n-th seed and needs every strategy
         for (var i = 0; i < _slots.Length; i++)
@@ -106,38 +103,5 @@ internal sealed class Worker
             if (slot.Strategy is not DepthFirstSearch { IsExhausted: true }) return slot;
         }
         return null;
-    }
-
-    private Strategy Create(StrategyChoice choice, int expectedChoices) => choice.Kind switch
-    {
-        StrategyKind.Random => new RandomWalk(),
-        StrategyKind.Pct => new PctStrategy(choice.Depth, expectedChoices),
-        StrategyKind.Pos => new PartialOrderSampling(),
-        StrategyKind.Delay => new DelayStrategy(choice.Depth, expectedChoices),
-        StrategyKind.Coverage => new CoverageGuided(_corpus),
-        StrategyKind.Dfs when _number == 0 => new DepthFirstSearch(choice.Depth),
-        StrategyKind.Dfs => new PartialOrderSampling(),     // two searches from the same root would see the same
-        _ => throw new UnreachableException($"unknown strategy {choice}"),
-    };
-
-    /// <summary>A strategy and what it did.</summary>
-    internal sealed class Slot(StrategyChoice choice, Strategy strategy)
-    {
-        public StrategyChoice Choice { get; } = choice;
-
-        public Strategy Strategy { get; } = strategy;
-
-        public long Iterations { get; set; }
-
-        public long Steps { get; set; }
-
-        public long NewStates { get; set; }
-
-        public long NewSchedules { get; set; }
-
-        public List<string> Found { get; } = [];
-
-        /// <summary>Searching a tree leaf by leaf, each neighbour is new and none is interesting.</summary>
-        public bool FeedsCorpus => Strategy is not DepthFirstSearch;
     }
 }
