@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Google.Protobuf;
 using Membership.Cli.Bench;
 using Membership.Cli.Daemons;
+using Membership.Grpc.Messages;
 using Membership.V1;
 
 namespace Membership.Cli.Tests;

@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Membership.Cli.Daemons;
 using Membership.Cli.Errors;
+using Membership.Grpc.Messages;
 using Membership.V1;
 
 namespace Membership.Cli.Bench;

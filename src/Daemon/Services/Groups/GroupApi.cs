@@ -53,8 +53,8 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
     /// <summary>Cuts off the sessions whose clients do not read, until cancelled.</summary>
     public Task WatchStallsAsync(CancellationToken cancellationToken) => _table.WatchStallsAsync(services.Time, cancellationToken);
 
-    /// <summary>Session, with responses that are bytes already (see <see cref="GroupEncoder"/>).</summary>
-    public async Task Session(IAsyncStreamReader<Proto.GroupRequest> requestStream, IServerStreamWriter<EncodedResponse> responseStream, ServerCallContext context)
+    /// <summary>Session, with requests and responses that stay bytes (see <see cref="SessionRequest"/>, <see cref="GroupEncoder"/>).</summary>
+    public async Task Session(IAsyncStreamReader<SessionRequest> requestStream, IServerStreamWriter<EncodedResponse> responseStream, ServerCallContext context)
     {
         using var open = _sessions.Enter();
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
@@ -247,7 +247,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
     }
 }
 
-/// <summary>Binds <see cref="GroupApi"/> as generated code does, but its streams with responses that are bytes already.</summary>
+/// <summary>Binds <see cref="GroupApi"/> as generated code does, but its streams with bytes in place of objects.</summary>
 internal static class GroupApiBinding
 {
     /// <summary>Found by its name through <see cref="BindServiceMethodAttribute"/>.</summary>
@@ -259,7 +259,9 @@ internal static class GroupApiBinding
         public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler)
         {
             if (method is Method<Proto.GroupRequest, Proto.GroupResponse> session)
-                Inner.AddMethod(Encoded(session), service is null ? null : new DuplexStreamingServerMethod<Proto.GroupRequest, EncodedResponse>(service.Session));
+                Inner.AddMethod(
+                    new Method<SessionRequest, EncodedResponse>(session.Type, session.ServiceName, session.Name, SessionRequest.Marshaller, EncodedResponse.Marshaller),
+                    service is null ? null : new DuplexStreamingServerMethod<SessionRequest, EncodedResponse>(service.Session));
             else base.AddMethod(method, handler);
         }
 

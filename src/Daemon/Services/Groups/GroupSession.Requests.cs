@@ -4,7 +4,6 @@ using Grpc.Core;
 using Membership.Cpg;
 using Membership.Daemon.Configuration;
 using Membership.Daemon.Ring;
-using Membership.Totem;
 using Proto = Membership.V1;
 
 namespace Membership.Daemon.Services.Groups;
@@ -26,7 +25,7 @@ internal sealed partial class GroupSession
 
     /// <summary>Reads requests until the client ends them.</summary>
     /// <exception cref="RpcException">The first request is not the right one, or the node leaves.</exception>
-    public async Task ReadAllAsync(IAsyncStreamReader<Proto.GroupRequest> requests, CancellationToken cancellationToken, CancellationToken leaving)
+    public async Task ReadAllAsync(IAsyncStreamReader<SessionRequest> requests, CancellationToken cancellationToken, CancellationToken leaving)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, leaving);
         try
@@ -45,10 +44,11 @@ internal sealed partial class GroupSession
         }
     }
 
-    private async ValueTask OpenAsync(Proto.GroupRequest request, CancellationToken cancellationToken)
+    private async ValueTask OpenAsync(SessionRequest first, CancellationToken cancellationToken)
     {
-        if (request.RequestCase != Proto.GroupRequest.RequestOneofCase.Open)
-            throw ApiErrors.Invalid("NOT_OPENED", $"the first request of a session is {request.RequestCase}, not open. Send OpenSession first.");
+        first.Send?.Dispose();
+        if (first.Message is not { RequestCase: Proto.GroupRequest.RequestOneofCase.Open } request)
+            throw ApiErrors.Invalid("NOT_OPENED", $"the first request of a session is {first.Message?.RequestCase ?? Proto.GroupRequest.RequestOneofCase.Send}, not open. Send OpenSession first.");
         if (Encoding.UTF8.GetByteCount(request.Open.Name) > ProgramNameBytesMax)
             throw ApiErrors.Invalid("PROGRAM_NAME", $"the program's name is longer than {ProgramNameBytesMax} bytes. Give it a shorter one.");
         Name = Printable.Text(request.Open.Name, ProgramNameBytesMax);
@@ -69,11 +69,13 @@ internal sealed partial class GroupSession
             cancellationToken);
     }
 
-    private ValueTask HandleAsync(Proto.GroupRequest request, CancellationToken cancellationToken)
+    private ValueTask HandleAsync(SessionRequest asked, CancellationToken cancellationToken)
     {
+        if (asked.Send is { } send) return SendAsync(send, cancellationToken);
+        var request = asked.Message!;   // one of the two is there
         switch (request.RequestCase)
         {
-            case Proto.GroupRequest.RequestOneofCase.Send: return SendAsync(request.Send, cancellationToken);
+            case Proto.GroupRequest.RequestOneofCase.Send: return SendAsync(SendBatch.Of(request.Send), cancellationToken);
             case Proto.GroupRequest.RequestOneofCase.Credit: return CreditAsync(request.Credit);
             case Proto.GroupRequest.RequestOneofCase.Join: return JoinAsync(request.Join, cancellationToken);
             case Proto.GroupRequest.RequestOneofCase.Leave: return LeaveAsync(request.Leave, cancellationToken);
@@ -133,13 +135,13 @@ internal sealed partial class GroupSession
     }
 
     // The ring thread is woken once a request: woken by the first message it would send that one alone, ahead of the others.
-    private async ValueTask SendAsync(Proto.SendToGroup send, CancellationToken cancellationToken)
+    private async ValueTask SendAsync(SendBatch send, CancellationToken cancellationToken)
     {
-        var level = send.Level == Proto.DeliveryLevel.Safe ? DeliveryLevel.Safe : DeliveryLevel.Agreed;
+        using var batch = send;
         var slot = MembershipOf(send.Handle)?.Slot ?? 0;
         try
         {
-            foreach (var payload in send.Payloads)
+            while (send.TryNext(out var payload))
             {
                 if (_window.IsFull) _services.Host.WakeForSubmits();   // room only comes from what lies there
                 var tag = await _window.TakeAsync(cancellationToken, send.WithoutReceipts);
@@ -148,7 +150,7 @@ internal sealed partial class GroupSession
                 else
                 {
                     await WaitForRoomAsync(payload.Length, cancellationToken);
-                    if (!_services.Host.TryQueue(payload.Memory, level, slot, _window, tag)) await SubmitAsync(payload.Memory, level, slot, tag, cancellationToken);
+                    if (!_services.Host.TryQueue(payload, send.Level, slot, send.HandOver(_window), tag)) await SubmitAsync(send, payload, slot, tag, cancellationToken);
                 }
             }
         }
@@ -171,14 +173,15 @@ internal sealed partial class GroupSession
         _queuedBytes += bytes;
     }
 
-    private async ValueTask SubmitAsync(ReadOnlyMemory<byte> payload, DeliveryLevel level, uint slot, ulong tag, CancellationToken cancellationToken)
+    private async ValueTask SubmitAsync(SendBatch send, ReadOnlyMemory<byte> payload, uint slot, ulong tag, CancellationToken cancellationToken)
     {
         try
         {
-            await _services.Host.SubmitAsync(payload, level, slot, _window, tag, cancellationToken);
+            await _services.Host.SubmitAsync(payload, send.Level, slot, send, tag, cancellationToken);
         }
         catch (Exception stopped) when (stopped is RingStoppedException or OperationCanceledException)
         {
+            send.TakeBack();
             _window.Refuse(tag, "never ordered: this node is leaving the cluster, and the message was not sent", _services.Now);
             throw;
         }
