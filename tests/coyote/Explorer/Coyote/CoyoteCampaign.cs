@@ -10,6 +10,7 @@ internal sealed class CoyoteCampaign
 {
     private readonly Action<IExploration> _test;
     private readonly ExploreOptions _options;
+    private readonly Func<bool> _isTimeOver;
     private readonly HashTable _states = new();
     private readonly HashTable _schedules = new();
     private readonly Exploration _exploration;
@@ -18,8 +19,10 @@ internal sealed class CoyoteCampaign
     private long _cutOff;
     private int _settled;
 
-    public CoyoteCampaign(Action<IExploration> test, ExploreOptions options)
+    /// <param name="isTimeOver">From then on iterations do nothing: an engine that is stopped from outside loses the trace it was about to write.</param>
+    public CoyoteCampaign(Action<IExploration> test, ExploreOptions options, Func<bool> isTimeOver)
     {
+        _isTimeOver = isTimeOver;
         _test = test;
         _options = options;
         _exploration = new Exploration(options.StepsMax, options.LivenessSteps, _states);
@@ -36,6 +39,7 @@ internal sealed class CoyoteCampaign
     /// <summary>What Coyote runs. A failure of ours becomes one of Coyote's.</summary>
     public void Iteration(ICoyoteRuntime runtime)
     {
+        if (_isTimeOver()) return;
         var generator = Generator.Create();
         CoyoteSeam? seam = null;
         Specification.RegisterMonitor<CoyoteSeam.Debts>();

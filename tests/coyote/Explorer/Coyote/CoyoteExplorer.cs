@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Coyote;
-using Microsoft.Coyote.Runtime;
-using Microsoft.Coyote.Specifications;
+using Microsoft.Coyote.Logging;
 using Microsoft.Coyote.SystematicTesting;
 
 namespace Membership.Explorer.Coyote;
@@ -28,16 +27,14 @@ public sealed class CoyoteExplorer : IExplorer
     public ExploreResult Run(Action<IExploration> test, ExploreOptions options)
     {
         var started = Stopwatch.GetTimestamp();
-        var campaign = new CoyoteCampaign(test, options);
-        while (campaign.Iterations < options.Iterations && !IsOver(options, started, campaign))
+        bool IsTimeOver() => options.Cancellation.IsCancellationRequested || (options.TimeMax is { } limit && Stopwatch.GetElapsedTime(started) >= limit);
+        var campaign = new CoyoteCampaign(test, options, IsTimeOver);
+        while (campaign.Iterations < options.Iterations && !IsTimeOver() && !(options.StopAtFailure && campaign.HasFailed))
         {
             var before = campaign.Iterations;
             var slice = (uint)Math.Min(SliceMax, options.Iterations - campaign.Iterations);
             using var engine = TestingEngine.Create(Configure(options, (uint)(options.Seed + (ulong)campaign.Iterations)).WithTestingIterations(slice), campaign.Iteration);
-            engine.RegisterEndIterationCallBack(_ =>
-            {
-                if (IsOver(options, started, campaign)) engine.Stop();
-            });
+            engine.SetLogger(Silent());
             engine.Run();
             campaign.Settle(engine.TestReport.BugReports, () => Replay(test, options, engine.ReproducibleTrace));
             if (campaign.Iterations == before) break;
@@ -52,16 +49,15 @@ public sealed class CoyoteExplorer : IExplorer
     /// <returns>What failed then, or null.</returns>
     private static string? Replay(Action<IExploration> test, ExploreOptions options, string trace)
     {
-        var again = new CoyoteCampaign(test, options);
+        var again = new CoyoteCampaign(test, options, () => false);
         using var engine = TestingEngine.Create(Configure(options, 0).WithReproducibleTrace(trace), again.Iteration);
+        engine.SetLogger(Silent());
         engine.Run();
         return again.FirstIdentity;
     }
 
-    private static bool IsOver(ExploreOptions options, long started, CoyoteCampaign campaign) =>
-        options.Cancellation.IsCancellationRequested
-        || (options.TimeMax is { } limit && Stopwatch.GetElapsedTime(started) >= limit)
-        || (options.StopAtFailure && campaign.HasFailed);
+    /// <summary>What Coyote would say is in our report.</summary>
+    private static TextWriterLogger Silent() => new(TextWriter.Null, VerbosityLevel.Error);
 
     private static Configuration Configure(ExploreOptions options, uint seed)
     {
