@@ -10,8 +10,9 @@ internal sealed class SendQueue(int bytesMax)
     private const int ChunkBytes = 256 * 1024;
     private const int SpareChunksMax = 8;
 
+    private readonly int _chunkBytes = Math.Min(ChunkBytes, bytesMax);
     private readonly Stack<Chunk> _spare = new();
-    private Chunk _filling = new(ChunkBytes);
+    private Chunk _filling = new(Math.Min(ChunkBytes, bytesMax));
     private Message[] _messages = new Message[64];
     private int _head;
     private int _count;
@@ -123,14 +124,14 @@ internal sealed class SendQueue(int bytesMax)
     private Chunk Room(int bytes)
     {
         if (_filling.Used + bytes <= _filling.Bytes.Length) return _filling;
-        if (bytes > ChunkBytes) return new Chunk(bytes);
-        return _filling = _spare.TryPop(out var spare) ? spare : new Chunk(ChunkBytes);
+        if (bytes > _chunkBytes) return new Chunk(bytes);
+        return _filling = _spare.TryPop(out var spare) ? spare : new Chunk(_chunkBytes);
     }
 
     private void Recycle(Chunk chunk)
     {
         chunk.Used = 0;
-        if (chunk != _filling && chunk.Bytes.Length == ChunkBytes && _spare.Count < SpareChunksMax) _spare.Push(chunk);
+        if (chunk != _filling && chunk.Bytes.Length == _chunkBytes && _spare.Count < SpareChunksMax) _spare.Push(chunk);
     }
 
     private void Grow()

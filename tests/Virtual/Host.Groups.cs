@@ -111,7 +111,7 @@ public sealed partial class Host
     void INodeEffects.GroupChanged(GroupChange change)
     {
         CheckSlept(isRegularView: false);
-        _world.History.GroupChanged(Incarnation, _world.Now, change);
+        if (_world.Distortion?.TellsGroupChange?.Invoke(this, change) != false) _world.History.GroupChanged(Incarnation, _world.Now, change);
         if (_world.TraceSink is not null) _world.Trace(this, Describe.Of(change));
     }
 

@@ -72,7 +72,7 @@ public sealed partial class Host
 
     void INodeEffects.QuorumChanged(QuorumState state)
     {
-        _world.History.QuorumChanged(Incarnation, _world.Now, state);
+        _world.History.QuorumChanged(Incarnation, _world.Now, _world.Distortion?.Quorum?.Invoke(this, state) ?? state);
         if (_world.TraceSink is not null) _world.Trace(this, Describe.Of(state));
     }
 

@@ -344,7 +344,10 @@ public sealed partial class Host : INodeEffects
     void INodeEffects.Deliver(in Delivery delivery, ReadOnlySpan<byte> payload)
     {
         CheckSlept(isRegularView: false);
-        _world.History.Delivered(Incarnation, _world.Now, delivery, KeyedHashCipherSuite.Fold(0, payload), payload.Length);
+        for (var times = _world.Distortion?.TimesDelivered?.Invoke(this, delivery) ?? 1; times > 0; times--)
+        {
+            _world.History.Delivered(Incarnation, _world.Now, delivery, KeyedHashCipherSuite.Fold(0, payload), payload.Length);
+        }
         _world.OnDelivered(this, delivery, payload);
     }
 

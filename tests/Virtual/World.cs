@@ -33,12 +33,37 @@ public sealed record WorldOptions
     /// <summary>Largest datagram that is ever tried, in bytes.</summary>
     public int DatagramBytesMax { get; init; } = 8952;
 
-    /// <summary>Frames that may be in flight and not yet stable; a power of two.</summary>
+    /// <summary>Frames that may be in flight and not yet stable; a power of two. Half of it holds what is sent in one visit and two rotations.</summary>
     public int WindowFrames { get; init; } = 16384;
+
+    /// <summary>Bytes that all members together may send in one rotation.</summary>
+    public int WindowBytes { get; init; } = 512 * 1024;
+
+    /// <summary>Bytes that one member may send in one visit of the token.</summary>
+    public int VisitBytes { get; init; } = 192 * 1024;
+
+    /// <summary>Bytes that may wait for the token.</summary>
+    public int QueueBytesMax { get; init; } = 32 * 1024 * 1024;
 
     /// <summary>How quorum is decided, but for whose node it is; null: a majority of one vote each.</summary>
     public QuorumOptions? Quorum { get; init; }
 }
+
+/// <summary>What a history is told instead of the truth. Whoever judges it has to notice.</summary>
+public sealed record Distortion
+{
+    /// <summary>How often a delivery is told; the truth is 1.</summary>
+    public Func<Host, Delivery, int>? TimesDelivered { get; init; }
+
+    /// <summary>The verdict that is told.</summary>
+    public Func<Host, QuorumState, QuorumState>? Quorum { get; init; }
+
+    /// <summary>False: a change of a group is kept back.</summary>
+    public Func<Host, GroupChange, bool>? TellsGroupChange { get; init; }
+}
+
+/// <summary>Hears of deliveries.</summary>
+public delegate void DeliveryListener(Host host, in Delivery delivery);
 
 /// <summary>A whole cluster in virtual time on one thread: hosts, network and the history they write. Everything follows from the seed.</summary>
 public sealed class World
@@ -100,6 +125,12 @@ public sealed class World
 
     /// <summary>Called for each delivery. The payload is copied only for those who ask.</summary>
     public Action<Host, Delivery, byte[]>? MessageDelivered { get; set; }
+
+    /// <summary>Called for each delivery, without its payload.</summary>
+    public DeliveryListener? Heard { get; set; }
+
+    /// <summary>Changes what the history is told, for tests of those who judge it; null: the truth.</summary>
+    public Distortion? Distortion { get; set; }
 
     /// <summary>Called for each message its own node gave up.</summary>
     public Action<Host, ulong>? MessageFailed { get; set; }
@@ -200,8 +231,17 @@ public sealed class World
             Keys = keys,
             DatagramBytesMax = _options.DatagramBytesMax,
         };
-        var totem = new TotemOptions { Nodes = Nodes, Self = id, PostTokenBytes = _options.PostTokenBytes, WindowFrames = _options.WindowFrames, Votes = _options.Votes }
-            .WithProfile(_options.Token, _options.Consensus, _options.LinkDown);
+        var totem = new TotemOptions
+        {
+            Nodes = Nodes,
+            Self = id,
+            PostTokenBytes = _options.PostTokenBytes,
+            WindowFrames = _options.WindowFrames,
+            WindowBytes = _options.WindowBytes,
+            VisitBytes = _options.VisitBytes,
+            QueueBytesMax = _options.QueueBytesMax,
+            Votes = _options.Votes,
+        }.WithProfile(_options.Token, _options.Consensus, _options.LinkDown);
         var quorum = _options.Quorum is { } settings ? settings with { Self = id }
             : new QuorumOptions { Self = id, Voters = [.. Nodes.Nodes(Nodes.All).Select(node => new Voter(node, 1))] };
         return new NodeStart(links, totem, quorum, record, new CpgOptions { Self = id }, boot, ringSequence, ringSequence, seed);
@@ -238,6 +278,7 @@ public sealed class World
 
     internal void OnDelivered(Host host, in Delivery delivery, ReadOnlySpan<byte> payload)
     {
+        Heard?.Invoke(host, delivery);
         MessageDelivered?.Invoke(host, delivery, payload.ToArray());
         if (TraceSink is not null) Trace(host, Describe.Of(delivery, payload.Length));
     }

@@ -1,0 +1,177 @@
+using Membership.Invariants;
+using Membership.Totem;
+using Membership.Virtual;
+
+namespace Membership.Exploration.Cluster;
+
+/// <content>The end of an iteration: faults stop, time passes in order, and the cluster has to come together.</content>
+internal sealed partial class Play
+{
+    /// <summary>3 x (token + consensus), the merge, and a hold-down of a machine that was cut off again and again.</summary>
+    private const long SettleMax = 20_000_000_000;
+
+    private const string Converges = "converges";
+    private const int StepsPerLook = 4;
+
+    /// <summary>All faults end and everybody runs: within a bounded time all are in one view, quorate, with the same groups, and what was accepted is delivered.</summary>
+    /// <param name="mustBeQuorate">False where the settings allow the whole cluster to be without quorum (a witness that is away, votes of zero).</param>
+    public void Settle(bool mustBeQuorate = true)
+    {
+        EndFaults();
+        _exploration.Hot(Converges);
+        var deadline = World.Now + SettleMax;
+        var last = new LastWords(this);
+        for (var looks = 0; !(looks % StepsPerLook == 0 && IsSettled(mustBeQuorate) && last.AreHeard()); looks++)
+        {
+            if (_pending.Count == 0 || _pending.NextAt > deadline)
+            {
+                _exploration.Assert(false, $"I14: faults have ended for {SettleMax / 1_000_000_000} s of virtual time and the cluster has not come together: {Unsettled(mustBeQuorate)}");
+                return;
+            }
+            StartStopped();
+            DoNext();
+        }
+        _exploration.Cold(Converges);
+        Finish(isQuiesced: true);
+    }
+
+    /// <summary>Time passes in order.</summary>
+    public void Pass(long nanoseconds)
+    {
+        for (var end = World.Now + nanoseconds; _pending.Count > 0 && _pending.NextAt <= end;) DoNext();
+    }
+
+    private void DoNext()
+    {
+        var due = _pending.Pop();
+        if (World.IsVoid(due)) return;
+        StepsOfSettling++;
+        Do(due);
+    }
+
+    /// <summary>Judges what happened so far without asking for an end: only what must hold at any time.</summary>
+    public void Finish(bool isQuiesced = false)
+    {
+        if (isQuiesced)
+        {
+            foreach (var host in Hosts)
+            {
+                if (!host.IsRunning) continue;
+                Guarded(host.CheckGroupCounters);
+                World.History.Ended(host.Incarnation, World.Now);
+            }
+        }
+        World.History.Finish(new HistoryEnding
+        {
+            IsQuiesced = isQuiesced,
+            Cliques = isQuiesced ? [[.. Hosts.Where(host => host.IsRunning).Select(host => host.Incarnation)]] : null,
+        });
+        Judge();
+    }
+
+    private void EndFaults()
+    {
+        _losses.Clear();
+        Heal();
+        foreach (var host in Hosts)
+        {
+            host.DiskFails = false;
+            Guarded(host.Resume);
+        }
+        StartStopped();
+    }
+
+    /// <summary>A service manager starts whatever has stopped, also what leaves on purpose.</summary>
+    private void StartStopped()
+    {
+        foreach (var host in Hosts)
+        {
+            if (!host.IsRunning) Guarded(() => host.Start(hasDisk: true));
+        }
+    }
+
+    /// <summary>When all are together each says one thing more; when everybody has heard all of it, nothing that was said before is under way.</summary>
+    private sealed class LastWords
+    {
+        private readonly Play _play;
+        private readonly ulong[] _counters;
+        private readonly ulong[] _heard;
+        private ViewId? _saidIn;
+
+        public LastWords(Play play)
+        {
+            _play = play;
+            (_counters, _heard) = (new ulong[play.Hosts.Count], new ulong[play.Hosts.Count]);
+            play.World.Heard = Hear;
+        }
+
+        public bool AreHeard()
+        {
+            var view = _play.Hosts[0].View!.Id; // all are together
+            if (_saidIn != view)
+            {
+                _saidIn = view;
+                Array.Clear(_heard);
+                foreach (var host in _play.Hosts) _counters[host.Position] = host.Submit(_play.Payload(8), DeliveryLevel.Safe).Counter;
+            }
+            var all = (1UL << _heard.Length) - 1;
+            return Array.TrueForAll(_heard, heard => heard == all);
+        }
+
+        private void Hear(Host host, in Delivery delivery)
+        {
+            var sender = _play.World.Nodes.Position(delivery.Sender);
+            if (_saidIn is not null && delivery.Counter == _counters[sender]) _heard[host.Position] |= 1UL << sender;
+        }
+    }
+
+    private bool IsSettled(bool mustBeQuorate)
+    {
+        if (Hosts[0].View is not { } view || view.Members.Count != Hosts.Count) return false;
+        foreach (var host in Hosts)
+        {
+            if (host.IsLeaving || host.Node is not { } node || host.View is not { } own || own.Id != view.Id || !IsAtRest(node, mustBeQuorate)) return false;
+        }
+        return true;
+    }
+
+    private static bool IsAtRest(Membership.Node.MembershipNode node, bool mustBeQuorate) =>
+        node.State == TotemState.Operational && node.QueuedMessages == 0 && !node.Groups.IsSynchronising && !node.Quorum.IsSynchronizing && (node.Quorum.IsQuorate || !mustBeQuorate);
+
+    private string Unsettled(bool mustBeQuorate) => string.Join("; ", Hosts.Select(host => host.Node is not { } node ? $"{host.Id} is down"
+        : $"{host.Id} is {Node.Describe.Word(node.State)} in {(host.View is { } view ? $"({string.Join(',', view.Members.Select(member => member.Node))})" : "no view")}, " +
+          $"{node.QueuedMessages} messages wait, groups {(node.Groups.IsSynchronising ? "synchronise" : "are known")}, quorum {(node.Quorum.IsSynchronizing ? "synchronises" : node.Quorum.IsQuorate ? "yes" : mustBeQuorate ? "MISSING" : "no")}"));
+
+    /// <summary>What can be seen of the cluster: phases, views, verdicts, queues, and what is under way. For coverage, not for proof.</summary>
+    private ulong Fingerprint()
+    {
+        var hash = 0xCBF29CE484222325UL;
+        foreach (var host in Hosts)
+        {
+            if (host.Node is not { } node)
+            {
+                hash = Mixed(hash, ulong.MaxValue);
+                continue;
+            }
+            var view = host.View;
+            hash = Mixed(hash, (ulong)node.State | ((ulong)(view?.Members.Count ?? 0) << 8) | ((ulong)Math.Min(node.QueuedMessages, 15) << 16) |
+                (node.Quorum.IsQuorate ? 1UL << 24 : 0) | (node.Quorum.IsSynchronizing ? 1UL << 25 : 0) | (node.Groups.IsSynchronising ? 1UL << 26 : 0) |
+                (host.IsLeaving ? 1UL << 27 : 0) | (World.Now < host.BusyUntil ? 1UL << 28 : 0));
+            hash = Mixed(hash, view?.Id.Ring.Sequence ?? 0);
+        }
+        var underWay = 0UL;
+        for (var i = 0; i < _pending.Count; i++)
+        {
+            ref readonly var due = ref _pending[i];
+            var what = due.Datagram is { } datagram ? (ulong)Peek.Of(datagram.Bytes) : 200 + (ulong)due.Kind;
+            if (what != (ulong)DatagramKind.Heartbeat) underWay += Mixed(what, (ulong)due.Node);
+        }
+        return Mixed(hash, underWay);
+    }
+
+    private static ulong Mixed(ulong hash, ulong value)
+    {
+        hash = (hash ^ value) * 0x9E3779B97F4A7C15;
+        return hash ^ (hash >> 29);
+    }
+}

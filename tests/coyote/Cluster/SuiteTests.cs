@@ -1,0 +1,93 @@
+using Membership.Explorer;
+using Membership.Virtual;
+using Xunit;
+
+namespace Membership.Exploration.Cluster;
+
+/// <summary>Every suite finds nothing in the product and something where a lie is told. Long runs are the runner's.</summary>
+public class SuiteTests
+{
+    private const int Iterations = 60;
+    private const int IterationsToNotice = 40;
+
+    public static TheoryData<string> Names => [.. ClusterSuites.Suites.Select(suite => suite.Name)];
+
+    public static TheoryData<string> NamesOfSplits => [.. ClusterSuites.Suites.Select(suite => suite.Name).Where(name => name.StartsWith("split-", StringComparison.Ordinal) && name != "split-two-node")];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Nothing_is_found(string name) => Suite(name).AsSuite.Check(Iterations);
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_delivery_that_is_told_twice_is_noticed(string name)
+    {
+        var suite = Suite(name);
+
+        var failure = Explore(exploration => suite.Run(exploration, world => world.Distortion = new Distortion { TimesDelivered = (host, delivery) => host.Position == 1 ? 2 : 1 }));
+
+        Assert.StartsWith("I2:", failure, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_machine_that_stays_cut_off_is_noticed(string name)
+    {
+        var suite = Suite(name);
+
+        var failure = Explore(exploration => suite.Run(exploration, world => world.Network.Cut(0, 1, 0, 1)));
+
+        Assert.StartsWith("I14:", failure, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(NamesOfSplits))]
+    public void Two_sides_that_both_say_yes_are_noticed(string name)
+    {
+        var suite = Suite(name);
+
+        var failure = Explore(exploration => suite.Run(exploration, world => world.Distortion = new Distortion { Quorum = (_, state) => state with { IsQuorate = true, IsSynchronizing = false } }), 600);
+
+        Assert.StartsWith("I29:", failure, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_change_of_a_group_that_one_machine_is_not_told_is_noticed()
+    {
+        var suite = Suite("sessions");
+
+        var failure = Explore(exploration => suite.Run(exploration, world => world.Distortion = new Distortion { TellsGroupChange = (host, _) => host.Position != 2 }));
+
+        Assert.StartsWith("I3", failure, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void One_sequence_of_answers_is_one_iteration_whatever_ran_before()
+    {
+        var suite = Suite("partition-and-crash");
+        var first = new List<ulong>();
+        var second = new List<ulong>();
+
+        foreach (var hashes in new[] { first, second })
+        {
+            new ScheduleExplorer().Run(
+                exploration =>
+                {
+                    var play = suite.Run(exploration);
+                    hashes.Add(play.World.TraceHash);
+                },
+                suite.AsSuite.Options with { Iterations = 50, CheckEvery = 0 });
+        }
+
+        Assert.Equal(first, second);
+        Assert.True(first.Distinct().Count() > 40, "iterations differ from each other");
+    }
+
+    private static ClusterSuite Suite(string name) => ClusterSuites.Suites.Single(suite => suite.Name == name);
+
+    private static string Explore(Action<IExploration> iteration, int iterations = IterationsToNotice)
+    {
+        var result = new ScheduleExplorer().Run(iteration, new ExploreOptions { Iterations = iterations, ShrinkRunsMax = 0 });
+        return result.Failures.Count == 0 ? "nothing" : result.Failures[0].Message;
+    }
+}
