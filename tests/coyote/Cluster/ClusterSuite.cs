@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Membership.Exploration.Cluster.Copying;
 using Membership.Explorer;
 using Membership.Virtual;
@@ -8,12 +9,12 @@ namespace Membership.Exploration.Cluster;
 public sealed class ClusterSuite
 {
     private readonly Action<Play> _script;
-    private readonly ThreadLocal<Snapshot<Start>> _beginning;
+    private readonly Template _template;
+    private readonly ConditionalWeakTable<Thread, Snapshot<Start>> _beginnings = [];
 
     internal ClusterSuite(string name, string safety, string liveness, Template template, Action<Play> script)
     {
-        (Name, Safety, Liveness, _script) = (name, safety, liveness, script);
-        _beginning = new ThreadLocal<Snapshot<Start>>(template.Build);
+        (Name, Safety, Liveness, _template, _script) = (name, safety, liveness, template, script);
     }
 
     /// <summary>Lower case, words joined by hyphens.</summary>
@@ -29,7 +30,7 @@ public sealed class ClusterSuite
     public Suite AsSuite => new() { Name = Name, Promise = $"{Safety}. In the end: {Liveness}.", Explore = exploration => Run(exploration) };
 
     /// <summary>Where the iterations of this thread begin.</summary>
-    internal Snapshot<Start> Beginning => _beginning.Value!; // the factory returns one
+    internal Snapshot<Start> Beginning => _beginnings.GetValue(Thread.CurrentThread, _ => _template.Build());
 
     /// <param name="distort">Makes the world tell something that did not happen: for tests of the alarm.</param>
     internal Play Run(IExploration exploration, Action<World>? distort = null)

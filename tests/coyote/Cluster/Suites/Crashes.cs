@@ -1,5 +1,4 @@
 using Membership.Totem;
-using Membership.Virtual;
 
 namespace Membership.Exploration.Cluster.Suites;
 

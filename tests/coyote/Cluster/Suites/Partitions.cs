@@ -1,4 +1,3 @@
-using Membership.Quorum;
 using Membership.Virtual;
 
 namespace Membership.Exploration.Cluster.Suites;
