@@ -27,14 +27,16 @@ public class LivenessTests
     [InlineData("coverage")]
     [InlineData("dfs1")]
     public void What_a_fair_schedule_brings_about_is_no_failure_however_unfair_the_strategy(string strategy) =>
-        Assert.Empty(Explorer.Run(Models.Request(hasBug: false), With(strategy)).Failures);
+        Assert.Empty(Explorer.Run(Models.Request(hasBug: false), With(strategy) with { StepsMax = 600, LivenessSteps = 100 }).Failures);
 
-    [Fact]
-    public void A_trace_of_something_overdue_replays_to_the_same_step()
+    [Theory]
+    [InlineData("pct3")]        // fair from the step bound on
+    [InlineData("random")]      // fair from the beginning
+    public void A_trace_of_something_overdue_replays_to_the_same_step(string strategy)
     {
-        var failure = Assert.Single(Explorer.Run(Models.Request(hasBug: true), With("pct3")).Failures);
+        var failure = Assert.Single(Explorer.Run(Models.Request(hasBug: true), With(strategy)).Failures);
 
-        var again = Explorer.Replay(Models.Request(hasBug: true), Trace.Parse(failure.Trace.ToString()), With("pct3"));
+        var again = Explorer.Replay(Models.Request(hasBug: true), Trace.Parse(failure.Trace.ToString()), With(strategy));
 
         Assert.NotNull(failure.Trace.FairFrom);
         Assert.Equal(failure.Message, again.Failure?.Message);

@@ -22,6 +22,22 @@ public class PartsTests
     }
 
     [Fact]
+    public void The_table_of_hashes_keeps_a_word_with_each()
+    {
+        var table = new HashTable(entriesMax: 1000, hasWords: true);
+        for (var hash = 0UL; hash < 2000; hash++)
+        {
+            table.Word(hash, out var isNew) = hash + 7;
+            Assert.True(isNew);
+        }
+
+        for (var hash = 0UL; hash < 1000; hash++) Assert.Equal(hash + 7, table.Word(hash, out _));
+        Assert.True(table.IsFull);
+        Assert.Equal(0UL, table.Word(1999, out var isStillNew));
+        Assert.True(isStillNew);
+    }
+
+    [Fact]
     public void A_full_table_of_hashes_says_so_and_keeps_what_it_has()
     {
         var table = new HashTable(entriesMax: 100);

@@ -68,6 +68,24 @@ public class SearchTests
         }
     }
 
+    /// <summary>The same state is reached for two delays first and for one later; what lies one delay behind it can only be reached from there the second time.</summary>
+    [Fact]
+    public void A_state_is_explored_again_when_more_delays_are_left()
+    {
+        var isReached = false;
+        void Test(IExploration exploration)
+        {
+            int Turn() => exploration.PickNext([0, 1], [0, 0]);
+            if (Turn() == 0 && (Turn() == 0 || Turn() == 0)) return;
+            exploration.Observe(7);
+            isReached |= Turn() == 1;
+        }
+
+        Explorer.Run(Test, Search("dfs2"));
+
+        Assert.True(isReached);
+    }
+
     [Fact]
     public void Pruning_does_not_lose_the_bug()
     {
@@ -116,6 +134,26 @@ public class SearchTests
 
         Assert.Equal(8, deepest);       // 3 at once, then five more
         Assert.True(result.Search is { IsExhausted: true, IsComplete: false });
+    }
+
+    [Fact]
+    public void A_state_that_a_forced_step_leads_back_to_ends_the_run()
+    {
+        static void Test(IExploration exploration)
+        {
+            exploration.PickNext([1, 2]);
+            while (true)
+            {
+                exploration.PickNext([3]);
+                exploration.Observe(99);
+            }
+        }
+
+        var result = Explorer.Run(Test, Search("dfs") with { StepsMax = 1_000 });
+
+        Assert.Equal(2, result.Iterations);
+        Assert.True(result.Steps < 10);
+        Assert.True(result.Search is { IsComplete: true, Pruned: 2 });
     }
 
     [Fact]

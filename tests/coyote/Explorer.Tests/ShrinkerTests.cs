@@ -30,14 +30,14 @@ public class ShrinkerTests
         static void Test(IExploration exploration)
         {
             var first = exploration.NextInteger(10);
-            exploration.Assert(first != 1, "an easy one");
+            exploration.Assert(first is not (0 or 2 or 4), "an easy one");     // half of 5, of 8 and of what is left out
             exploration.Assert(first < 5 || exploration.NextInteger(10) < 5, "the one looked for");
         }
 
         var failures = Explorer.Run(Test, With("random", 2_000) with { StopAtFailure = false }).Failures;
 
         Assert.Equal("i5*2", failures.Single(failure => failure.Message == "the one looked for").Shrunk?.ToString());
-        Assert.Equal("i1", failures.Single(failure => failure.Message == "an easy one").Shrunk?.ToString());
+        Assert.Equal("-", failures.Single(failure => failure.Message == "an easy one").Shrunk?.ToString());
     }
 
     [Fact]

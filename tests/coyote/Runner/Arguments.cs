@@ -12,6 +12,8 @@ internal sealed class Arguments
     private static readonly string[] WithValue = ["suite", "iterations", "seconds", "strategy", "seed", "jobs", "steps", "explorer", "replay", "regressions"];
     private static readonly string[] Alone = ["list", "canary", "shrink", "json", "all-failures", "no-shrink", "help"];
 
+    private const long IterationsDefault = 1000;
+
     private readonly Dictionary<string, string> _values = [];
 
     /// <summary>Null when a word is unknown or lacks its value, and for --help.</summary>
@@ -54,16 +56,18 @@ internal sealed class Arguments
         return chosen;
     }
 
+    /// <summary>Such a search runs to its end, whatever number of iterations was asked for; other strategies and a limit on time take that back.</summary>
+    public bool MustBeExhausted(Suite suite) => suite.ExhaustedWithin > 0 && !Has("strategy") && !Has("seconds") && !Has("explorer");
+
     /// <summary>The suite's options with what was asked for.</summary>
     public ExploreOptions Apply(Suite suite)
     {
         var options = suite.Options;
         var seconds = Number("seconds", 0);
-        var mayRunToItsEnd = seconds > 0 || (suite.ExhaustedWithin > 0 && !Has("strategy"));
-        var otherwise = !mayRunToItsEnd ? 1000 : suite.ExhaustedWithin > 0 ? suite.ExhaustedWithin : long.MaxValue / 2;
+        var iterations = MustBeExhausted(suite) ? suite.ExhaustedWithin : Number("iterations", seconds > 0 ? long.MaxValue / 2 : IterationsDefault);
         return options with
         {
-            Iterations = Number("iterations", otherwise),
+            Iterations = iterations,
             TimeMax = seconds > 0 ? TimeSpan.FromSeconds(seconds) : null,
             Seed = (ulong)Number("seed", 1),
             Jobs = (int)Math.Clamp(Number("jobs", Environment.ProcessorCount), 1, 1024),

@@ -11,6 +11,7 @@ internal sealed class CampaignRun(Arguments arguments)
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     private readonly JsonArray _reports = [];
+    private readonly JsonArray _regressions = [];
     private int _passed;
     private int _failed;
     private int _skipped;
@@ -26,7 +27,7 @@ internal sealed class CampaignRun(Arguments arguments)
         foreach (var suite in chosen) One(suite, explorer);
         if (arguments.Has("json"))
         {
-            Console.WriteLine(new JsonObject { ["passed"] = _passed, ["failed"] = _failed, ["skipped"] = _skipped, ["suites"] = _reports }.ToJsonString(Indented));
+            Console.WriteLine(new JsonObject { ["passed"] = _passed, ["failed"] = _failed, ["skipped"] = _skipped, ["regressions"] = _regressions, ["suites"] = _reports }.ToJsonString(Indented));
             return _failed > 0 ? 1 : 0;
         }
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{chosen.Count} suites, {_iterations} iterations, {_schedules} distinct schedules"));
@@ -63,8 +64,8 @@ internal sealed class CampaignRun(Arguments arguments)
     private string? Complaint(Suite suite, ExploreResult result)
     {
         if (result.Failures.Count > 0) return $"{result.Failures.Count} different failures; the promise was: {suite.Promise}";
-        var mustBeExhausted = suite.ExhaustedWithin > 0 && !arguments.Has("strategy") && !arguments.Has("seconds") && !arguments.Has("iterations") && result.Search is not null;
-        return mustBeExhausted && !result.Search!.IsExhausted ? $"the search should come to its end within {suite.ExhaustedWithin} iterations and did not" : null;
+        var isUnfinished = arguments.MustBeExhausted(suite) && result.Search is { IsExhausted: false };
+        return isUnfinished ? $"the search should come to its end within {suite.ExhaustedWithin} iterations and did not" : null;
     }
 
     private void ReplayRegressions(IReadOnlyList<Suite> known, IReadOnlyList<Suite> chosen)
@@ -74,7 +75,7 @@ internal sealed class CampaignRun(Arguments arguments)
             if (known.FirstOrDefault(suite => suite.Name == name) is not { } suite)
             {
                 _failed++;
-                Say($"FAILED regression of {name}: no suite has this name");
+                SayOfRegression($"FAILED regression of {name}: no suite has this name");
                 continue;
             }
             if (!chosen.Contains(suite)) continue;
@@ -82,18 +83,24 @@ internal sealed class CampaignRun(Arguments arguments)
             if (result.Failure is { } failure)
             {
                 _failed++;
-                Say($"FAILED regression of {name}: {failure.Message}; --suite {name} --replay \"{trace}\"\n{Indent(failure.Details)}");
+                SayOfRegression($"FAILED regression of {name}: {failure.Message}; --suite {name} --replay \"{trace}\"\n{Indent(failure.Details)}");
             }
             else if (result.Left is { } left)
             {
                 _skipped++;
-                Say($"note   regression of {name} no longer fits the suite ({left}): find it again, or drop the line. \"{trace}\"");
+                SayOfRegression($"note   regression of {name} no longer fits the suite ({left}): find it again, or drop the line. \"{trace}\"");
             }
             else
             {
                 _passed++;
             }
         }
+    }
+
+    private void SayOfRegression(string line)
+    {
+        _regressions.Add(line);
+        Say(line);
     }
 
     private void Say(string line)

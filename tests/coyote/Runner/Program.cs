@@ -11,7 +11,8 @@ internal static class Program
         (nothing)                                  every suite and every line of the regressions
         --list                                     names and promises
         --suite NAME[,NAME]                        these alone; NAME may end in * 
-          --iterations N  --seconds S              per suite, whichever comes first (default 1000 iterations); what must be exhausted runs to its end
+          --iterations N  --seconds S              per suite, whichever comes first (default 1000 iterations); what must be exhausted runs to its
+                                                   end unless --seconds or --strategy is given
           --strategy X[,X]                         random, pctD, pos, delayD, dfs, dfsD, coverage, portfolio
           --seed B  --jobs J  --all-failures       base seed, threads, go on after a failure
           --no-shrink  --steps N                   failures as found; another bound on steps

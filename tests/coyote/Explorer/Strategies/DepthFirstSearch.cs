@@ -11,15 +11,14 @@ internal sealed class DepthFirstSearch : Strategy
     private const int Unbounded = int.MaxValue;
 
     private readonly int _delaysMax;
-    private readonly HashTable _explored = new();
+    private readonly HashTable _explored = new(hasWords: true);
     private Frame[] _stack = new Frame[256];
     private int _length;
     private int _at;
     private int _delays;
     private int _last;
     private bool _hasLast;
-    private int _toldAt;
-    private ulong _told;
+    private (int At, int StepsLeft, ulong State) _told;
     private bool _exact;
     private string? _contradiction;
 
@@ -45,7 +44,7 @@ internal sealed class DepthFirstSearch : Strategy
         _at = 0;
         _delays = 0;
         _hasLast = false;
-        _toldAt = -1;
+        _told = (-1, 0, 0);
         _contradiction = null;
     }
 
@@ -70,12 +69,12 @@ internal sealed class DepthFirstSearch : Strategy
     {
         if (_at < _length) return true;
         if (_delaysMax != Unbounded && _hasLast) state = SplitMix.Mix(state) ^ SplitMix.Mix((uint)_last);
-        if (_toldAt == _at && _told == state) return true;
-        (_toldAt, _told) = (_at, state);
+        if (_told == (_at, stepsLeft, state)) return true;
+        _told = (_at, stepsLeft, state);
         var (steps, delays) = (_exact ? (uint)stepsLeft : 0, _delaysMax == Unbounded ? 0 : (uint)(_delaysMax - _delays));
         ref var best = ref _explored.Word(state, out var isNew);
         var (bestSteps, bestDelays) = ((uint)(best >> 32), (uint)best);
-        if (!isNew && !_explored.IsFull && bestSteps >= steps && bestDelays >= delays)
+        if (!isNew && bestSteps >= steps && bestDelays >= delays)
         {
             Pruned++;
             return false;
