@@ -31,15 +31,33 @@ public sealed partial class CpgNode
         _view = view.Id;
         var kept = new HashSet<ViewMember>(view.Members);
         kept.ExceptWith(view.Joined);
-        var self = Self(view);
-        kept.Add(self);
+        _self = Self(view);
+        kept.Add(_self);
         _table.StageOnly(kept);
         Emit(GroupReason.NodeDown, effects);
-        if (!_table.TryNode(self.Node, self.Boot, out var own)) own = _table.AddNode(self);
+        if (!_table.TryNode(_self.Node, _self.Boot, out _)) _table.AddNode(_self);
         Invariant.Holds(_table.NodeCount <= view.Members.Count, "CPG-2");
         if (_table.NodeCount == view.Members.Count) return;
         _lists.Begin(view);
-        new JoinListWriter(view.Id.Ring, ControlBytes, effects).Write(_table.Groups(), own);
+        _owesList = true;
+        WriteOwedList(effects);
+    }
+
+    /// <summary>Writes this node's list as soon as nothing of an earlier one waits to be ordered: however often views change, one list waits at most.</summary>
+    /// <remarks>Its content does not depend on when: while lists are awaited nothing changes this node's memberships.</remarks>
+    private void WriteOwedList(ICpgEffects effects)
+    {
+        if (!_owesList || _ownParts > 0 || !_lists.IsActive) return;
+        Invariant.Holds(_table.TryNode(_self.Node, _self.Boot, out var own), "CPG-1");
+        _owesList = false;
+        _ownParts = new JoinListWriter(_view.Ring, ControlBytes, effects).Write(_table.Groups(), own!);   // known, as just seen
+    }
+
+    /// <summary>A part of an own list has been ordered, maybe in a later view than the one it was written for.</summary>
+    private void OnOwnPart(ICpgEffects effects)
+    {
+        if (_ownParts > 0) _ownParts--;
+        WriteOwedList(effects);
     }
 
     private void OnJoinList(in Delivery delivery, ReadOnlySpan<byte> payload, ICpgEffects effects)

@@ -17,6 +17,9 @@ public sealed partial class CpgNode
     private readonly MessageBuffer _waiting = new();
     private readonly Dictionary<string, int> _watched = [];
     private ViewId _view;
+    private ViewMember _self;
+    private int _ownParts;      // of own join lists, not ordered yet
+    private bool _owesList;     // the view in force waits for this node's list, which is not written yet
 
     public CpgNode(CpgOptions options)
     {
@@ -97,9 +100,11 @@ public sealed partial class CpgNode
     /// <summary>A message of the groups' service in its place of the order. Malformed ones are counted and dropped, at every member alike.</summary>
     public void OnMessage(in Delivery delivery, ReadOnlySpan<byte> payload, ICpgEffects effects)
     {
+        var isList = KindOf(payload) == GroupMessageKind.JoinList;
         if (!_lists.IsActive) Process(delivery, payload, effects);
-        else if (KindOf(payload) == GroupMessageKind.JoinList) OnJoinList(delivery, payload, effects);
+        else if (isList) OnJoinList(delivery, payload, effects);
         else _waiting.Add(delivery, payload);
+        if (isList && delivery.Sender == _options.Self) OnOwnPart(effects);
     }
 
     /// <summary>Does what a message says. Only nodes whose groups are known here have a say: those that share the state of this one.</summary>

@@ -161,7 +161,8 @@ internal sealed class JoinListWriter(RingId ring, int partBytes, ICpgEffects eff
     private uint _number;
     private int _length;
 
-    public void Write(Group[] groups, NodeMembers own)
+    /// <returns>The number of parts.</returns>
+    public int Write(Group[] groups, NodeMembers own)
     {
         for (var rank = 0; rank < groups.Length; rank++) groups[rank].Rank = (uint)rank;
         Membership[] memberships = [.. own.Slots.Values];
@@ -176,6 +177,7 @@ internal sealed class JoinListWriter(RingId ring, int partBytes, ICpgEffects eff
 
         _part[1] = GroupWire.LastPart;
         EndPart();
+        return (int)_number;
     }
 
     /// <summary>Writes as many memberships of one group as the part has room for, at least one; returns how many.</summary>

@@ -101,8 +101,8 @@ public sealed class ViewTests
     {
         var channel = Strangers();
         channel.Form([0, 1]);
-        Assert.Equal(2, channel.Nodes[1].Queued);
-        channel.Nodes[1].OrderNext(); // the list for the view before; node 1's comes first in its queue
+        Assert.Equal(1, channel.Nodes[1].Queued); // the list for the view before; that for this one is written when it is ordered
+        channel.Nodes[1].OrderNext();
         Order(channel.Nodes[0], channel.Nodes[0].Queued);
         Deliver(channel);
 
@@ -182,6 +182,32 @@ public sealed class ViewTests
         Assert.Empty(channel.Nodes[1].Core.Groups);
         Assert.Empty(channel.History.Violations);
         Assert.Throws<ArgumentOutOfRangeException>(() => new CpgNode(new CpgOptions { Self = new Links.NodeId(1), MessageBytesMax = CpgOptions.MessageBytesMin - 1 }));
+    }
+
+    [Fact]
+    public void However_often_views_change_before_anything_is_ordered_one_join_list_waits()
+    {
+        var channel = new OrderedChannel(2, messageBytes: CpgOptions.MessageBytesMin);   // small parts: the list has several
+        channel.Form([0], [1]);
+        foreach (var node in channel.Nodes)
+        {
+            for (var group = 0; group < 40; group++) node.Join(1, $"{group:d2} of a name that makes the list long enough for some parts");
+        }
+
+        channel.Settle();
+        channel.Form([0, 1]);
+        var one = channel.Nodes.Select(node => node.Queued).ToArray();
+        for (var flap = 0; flap < 100; flap++)
+        {
+            channel.Form([0], [1]);
+            channel.Form([0, 1]);
+        }
+
+        Assert.All(one, parts => Assert.InRange(parts, 2, 40));
+        Assert.Equal(one, channel.Nodes.Select(node => node.Queued));
+        channel.Settle();
+        Assert.All(channel.Nodes, node => Assert.False(node.Core.IsSynchronising));
+        Assert.All(channel.Nodes, node => Assert.Equal(2, node.Core.MembersOf("07 of a name that makes the list long enough for some parts").Count));
     }
 
     /// <summary>Two nodes, each with a member of "a", in a view in which nothing is ordered yet; node 1 has a join to "b" and a message behind its list.</summary>
