@@ -1,3 +1,4 @@
+using System.Globalization;
 using Membership.V1;
 
 namespace Membership.Client;
@@ -103,6 +104,13 @@ internal sealed class RingCursor(SubscribeOptions options)
     public void ThrowIfCut()
     {
         if (_pendingCut is { } cut) throw CutException(cut);
+    }
+
+    /// <summary>What a daemon's refusal to go on after <see cref="Position"/> means to the reader.</summary>
+    public SubscriptionCutException CutException(MembershipException refused)
+    {
+        bool isTold = ulong.TryParse(refused.Metadata.GetValueOrDefault(ServerWords.OldestPosition), NumberStyles.None, CultureInfo.InvariantCulture, out ulong oldest);
+        return new SubscriptionCutException(isTold ? oldest : 0, Position, refused.Message, refused);
     }
 
     private Cut? _pendingCut;

@@ -147,7 +147,7 @@ public sealed class MembershipClient : IAsyncDisposable
         using var reader = Resume("Subscribing to the ring", cancel => _service.Subscribe(cursor.NextRequest(), cancellationToken: cancel));
         while (true)
         {
-            var response = await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+            var response = await ReadAsync(reader, cursor, cancellationToken).ConfigureAwait(false);
             var events = cursor.Accept(response);
             if (events.Count > 0) yield return events;
             cursor.ThrowIfCut();
@@ -235,6 +235,18 @@ public sealed class MembershipClient : IAsyncDisposable
                 cancellationToken.ThrowIfCancellationRequested();
                 throw MembershipException.From(failure, operation);
             }
+        }
+    }
+
+    private static async Task<SubscribeResponse> ReadAsync(ResumingReader<SubscribeResponse> reader, RingCursor cursor, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (MembershipException refused) when (refused.Word is ServerWords.PositionGone or ServerWords.PositionAhead)
+        {
+            throw cursor.CutException(refused);
         }
     }
 

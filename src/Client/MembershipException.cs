@@ -1,4 +1,6 @@
+using System.Collections.ObjectModel;
 using Grpc.Core;
+using Membership.Grpc.Errors;
 
 namespace Membership.Client;
 
@@ -51,36 +53,54 @@ public enum MembershipReason
 /// </example>
 public class MembershipException : Exception
 {
-    /// <summary>Makes one.</summary>
+    /// <summary>Makes one. What the daemon said about <paramref name="innerException"/>, word and facts, is taken over.</summary>
     public MembershipException(MembershipReason reason, string message, Exception? innerException = null)
         : base(message, innerException)
     {
         Reason = reason;
+        if (innerException is not MembershipException cause) return;
+        Word = cause.Word;
+        Metadata = cause.Metadata;
     }
 
     /// <summary>Why, for code that has to decide what to do next.</summary>
     public MembershipReason Reason { get; }
 
+    /// <summary>
+    /// The daemon's own word for it (the <c>reason</c> of <c>google.rpc.ErrorInfo</c>), for example <c>QUORUM_CHANGE_REFUSED</c>;
+    /// null when it gave none, or when the failure arose on this side. docs/sdk.md lists the words.
+    /// </summary>
+    public string? Word { get; internal init; }
+
+    /// <summary>Facts the daemon gave with its word, by name; empty when there are none. Names are lower_snake_case, as <c>role_needed</c>.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; internal init; } = ReadOnlyDictionary<string, string>.Empty;
+
     /// <summary>The same operation may succeed later without anybody's doing. A message sent twice is then delivered twice.</summary>
-    public bool IsTransient => Reason is MembershipReason.Unavailable or MembershipReason.TimedOut or MembershipReason.NotPossibleNow;
+    public bool IsTransient => ServerWords.IsTransient(Word) ?? Reason is MembershipReason.Unavailable or MembershipReason.TimedOut or MembershipReason.NotPossibleNow;
 
     internal static MembershipException From(RpcException failure, string operation)
     {
-        var reason = failure.StatusCode switch
-        {
-            StatusCode.Unavailable or StatusCode.Cancelled => MembershipReason.Unavailable,
-            StatusCode.DeadlineExceeded => MembershipReason.TimedOut,
-            StatusCode.PermissionDenied or StatusCode.Unauthenticated => MembershipReason.Denied,
-            StatusCode.Unimplemented => MembershipReason.Unsupported,
-            StatusCode.InvalidArgument or StatusCode.OutOfRange => MembershipReason.Invalid,
-            StatusCode.NotFound => MembershipReason.NotFound,
-            StatusCode.FailedPrecondition or StatusCode.Aborted or StatusCode.AlreadyExists => MembershipReason.NotPossibleNow,
-            StatusCode.ResourceExhausted => MembershipReason.LimitReached,
-            _ => MembershipReason.Internal,
-        };
+        var told = RichError.From(failure);
         string detail = failure.Status.Detail.Length > 0 ? failure.Status.Detail : failure.StatusCode.ToString();
-        return new MembershipException(reason, $"{operation}: {detail}", failure);
+        return new MembershipException(ServerWords.ReasonOf(told?.Reason) ?? ReasonOf(failure.StatusCode), $"{operation}: {detail}", failure)
+        {
+            Word = told?.Reason,
+            Metadata = told?.Metadata ?? ReadOnlyDictionary<string, string>.Empty,
+        };
     }
+
+    private static MembershipReason ReasonOf(StatusCode code) => code switch
+    {
+        StatusCode.Unavailable or StatusCode.Cancelled => MembershipReason.Unavailable,
+        StatusCode.DeadlineExceeded => MembershipReason.TimedOut,
+        StatusCode.PermissionDenied or StatusCode.Unauthenticated => MembershipReason.Denied,
+        StatusCode.Unimplemented => MembershipReason.Unsupported,
+        StatusCode.InvalidArgument or StatusCode.OutOfRange => MembershipReason.Invalid,
+        StatusCode.NotFound => MembershipReason.NotFound,
+        StatusCode.FailedPrecondition or StatusCode.Aborted or StatusCode.AlreadyExists => MembershipReason.NotPossibleNow,
+        StatusCode.ResourceExhausted => MembershipReason.LimitReached,
+        _ => MembershipReason.Internal,
+    };
 }
 
 /// <summary>A subscription can go on only with a gap: its reader was too slow, or the daemon was restarted.</summary>
@@ -96,8 +116,8 @@ public class MembershipException : Exception
 public sealed class SubscriptionCutException : MembershipException
 {
     /// <summary>Makes one.</summary>
-    public SubscriptionCutException(ulong resumePosition, ulong lastPosition, string message)
-        : base(MembershipReason.CutOff, message)
+    public SubscriptionCutException(ulong resumePosition, ulong lastPosition, string message, Exception? innerException = null)
+        : base(MembershipReason.CutOff, message, innerException)
     {
         ResumePosition = resumePosition;
         LastPosition = lastPosition;

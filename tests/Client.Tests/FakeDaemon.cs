@@ -108,6 +108,9 @@ internal sealed class FakeService(string boot) : MembershipService.MembershipSer
 
     public Status? StatusFailure { get; set; }
 
+    /// <summary>Every status and subscription fails with it.</summary>
+    public RpcException? Failure { get; set; }
+
     public void InstallView()
     {
         lock (_gate)
@@ -130,7 +133,8 @@ internal sealed class FakeService(string boot) : MembershipService.MembershipSer
     }
 
     public override Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context) =>
-        StatusFailure is { } failure ? throw new RpcException(failure) : Task.FromResult(new GetStatusResponse { Cluster = "fake", Boot = boot });
+        Failure is { } chosen ? throw chosen
+        : StatusFailure is { } failure ? throw new RpcException(failure) : Task.FromResult(new GetStatusResponse { Cluster = "fake", Boot = boot });
 
     public override async Task WatchViews(WatchViewsRequest request, IServerStreamWriter<WatchViewsResponse> responseStream, ServerCallContext context)
     {
@@ -156,6 +160,7 @@ internal sealed class FakeService(string boot) : MembershipService.MembershipSer
 
     public override async Task Subscribe(SubscribeRequest request, IServerStreamWriter<SubscribeResponse> responseStream, ServerCallContext context)
     {
+        if (Failure is { } chosen) throw chosen;
         ulong next = request.AfterPosition - (Repeats && request.AfterPosition > 0 ? 1UL : 0UL);
         await responseStream.WriteAsync(new SubscribeResponse { Boot = boot });
         string ringId = "";

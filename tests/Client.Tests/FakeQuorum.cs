@@ -7,7 +7,7 @@ namespace Membership.Client.Tests;
 internal sealed class FakeQuorum(string boot) : QuorumService.QuorumServiceBase
 {
     private readonly Lock _gate = new();
-    private readonly List<Quorum> _records = [];
+    private readonly List<V1.Quorum> _records = [];
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public List<WatchQuorumRequest> WatchRequests { get; } = [];
@@ -17,7 +17,7 @@ internal sealed class FakeQuorum(string boot) : QuorumService.QuorumServiceBase
         lock (_gate)
         {
             ulong revision = (ulong)_records.Count + 1;
-            _records.Add(new Quorum { Quorate = quorate, Votes = votes, VotesNeeded = 2, VotesExpected = 3, Reason = $"{votes} of 3 votes, need 2", Revision = revision });
+            _records.Add(new V1.Quorum { Quorate = quorate, Votes = votes, VotesNeeded = 2, VotesExpected = 3, Reason = $"{votes} of 3 votes, need 2", Revision = revision });
             var changed = _changed;
             _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             changed.TrySetResult();
@@ -26,7 +26,7 @@ internal sealed class FakeQuorum(string boot) : QuorumService.QuorumServiceBase
 
     public override Task<GetQuorumResponse> GetQuorum(GetQuorumRequest request, ServerCallContext context)
     {
-        lock (_gate) return Task.FromResult(new GetQuorumResponse { Quorum = _records.LastOrDefault() ?? new Quorum { Reason = "not started" } });
+        lock (_gate) return Task.FromResult(new GetQuorumResponse { Quorum = _records.LastOrDefault() ?? new V1.Quorum { Reason = "not started" } });
     }
 
     public override async Task WatchQuorum(WatchQuorumRequest request, IServerStreamWriter<WatchQuorumResponse> responseStream, ServerCallContext context)
@@ -38,7 +38,7 @@ internal sealed class FakeQuorum(string boot) : QuorumService.QuorumServiceBase
         while (true)
         {
             Task changed;
-            List<Quorum> fresh;
+            List<V1.Quorum> fresh;
             lock (_gate)
             {
                 changed = _changed.Task;

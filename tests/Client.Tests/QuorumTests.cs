@@ -1,4 +1,3 @@
-using Membership.V1;
 using Xunit;
 
 namespace Membership.Client.Tests;
@@ -57,7 +56,7 @@ public sealed class QuorumTests
         Assert.Equal((4UL, "00000000000000a1"), (daemon.Quorum.WatchRequests[^1].AfterRevision, daemon.Quorum.WatchRequests[^1].Boot));
     }
 
-    private static async Task<Quorum> NextAsync(IAsyncEnumerator<Quorum> records)
+    private static async Task<V1.Quorum> NextAsync(IAsyncEnumerator<V1.Quorum> records)
     {
         Assert.True(await records.MoveNextAsync().AsTask().WaitAsync(Patience));
         return records.Current;

@@ -5,7 +5,7 @@ using Xunit;
 namespace Membership.Samples.Tests;
 
 /// <summary>The program on the first page, taken from there letter by letter, built against the packed SDK and run.</summary>
-public sealed partial class ReadmeTests(LoopbackCluster cluster) : IClassFixture<LoopbackCluster>
+public sealed partial class ReadmeTests(SampleCluster cluster) : IClassFixture<SampleCluster>
 {
     private static readonly TimeSpan BuildLimit = TimeSpan.FromMinutes(3);
 

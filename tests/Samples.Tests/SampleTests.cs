@@ -3,7 +3,7 @@ using Xunit;
 namespace Membership.Samples.Tests;
 
 /// <summary>Each sample runs as a user would run it, several processes at once, against real daemons.</summary>
-public sealed class SampleTests(LoopbackCluster cluster) : IClassFixture<LoopbackCluster>
+public sealed class SampleTests(SampleCluster cluster) : IClassFixture<SampleCluster>
 {
     [Fact]
     public async Task Print_views_shows_members_and_quorum_and_goes_on_after_a_restart_of_its_daemon()

@@ -171,19 +171,11 @@ internal sealed class GroupConnection(
     // A daemon that is going away takes no joins; another life of it will.
     private MembershipException? OnRefused(GroupRefused refused)
     {
-        var reason = ReasonOf(refused.Reason);
-        if (reason is MembershipReason.Unavailable) return new MembershipException(reason, $"Groups: {refused.Message}");
-        session.Refuse(refused.Handle, reason, refused.Message);
+        var reason = ServerWords.ReasonOf(refused.Reason) ?? MembershipReason.NotPossibleNow;
+        if (reason is MembershipReason.Unavailable) return new MembershipException(reason, $"Groups: {refused.Message}") { Word = refused.Reason };
+        session.Refuse(refused.Handle, reason, refused);
         return null;
     }
-
-    private static MembershipReason ReasonOf(string word) => word switch
-    {
-        "GROUP_NAME" => MembershipReason.Invalid,
-        "MESSAGE_TOO_LARGE" or "GROUPS_LIMIT" or "MEMBERSHIPS_LIMIT" => MembershipReason.LimitReached,
-        "NODE_LEAVING" => MembershipReason.Unavailable,
-        _ => MembershipReason.NotPossibleNow,
-    };
 
     private GroupUpdate.MembersChanged Changed(GroupMembership membership) => new(
         Member.From(membership.Members),

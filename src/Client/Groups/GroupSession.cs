@@ -100,11 +100,11 @@ internal sealed class GroupSession(GroupService.GroupServiceClient service, Memb
     }
 
     /// <summary>The daemon does not let this client into the group.</summary>
-    public void Refuse(uint handle, MembershipReason reason, string why)
+    public void Refuse(uint handle, MembershipReason reason, GroupRefused refused)
     {
         lock (_gate)
         {
-            if (_groups.TryGetValue(handle, out var group)) group.End(new MembershipException(reason, $"Group {group.Name}: {why}"));
+            if (_groups.TryGetValue(handle, out var group)) group.End(new MembershipException(reason, $"Group {group.Name}: {refused.Message}") { Word = refused.Reason });
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Grpc.Core;
 using Membership.Daemon.Ring;
 using Membership.Daemon.Telemetry;
@@ -208,9 +209,16 @@ internal sealed class MembershipApi(
             return reader;
         }
         if (after > (ulong)log.LastPosition)
-            throw ApiErrors.OutOfRange("POSITION_AHEAD", $"position {after} has not been reached, the last is {log.LastPosition}: positions begin anew when the daemon restarts. Subscribe again with after_position 0.");
-        return log.ReadAfter((long)after, out var oldest)
-            ?? throw ApiErrors.OutOfRange("POSITION_GONE", $"events after position {after} are no longer kept; the oldest that can be resumed after is {oldest}. Subscribe again with after_position {oldest}, or with 0 for the current view.");
+        {
+            throw ApiErrors.OutOfRange(
+                "POSITION_AHEAD",
+                $"position {after} has not been reached, the last is {log.LastPosition}: positions begin anew when the daemon restarts. Subscribe again with after_position 0.",
+                ("last_position", log.LastPosition.ToString(CultureInfo.InvariantCulture)));
+        }
+        return log.ReadAfter((long)after, out var oldest) ?? throw ApiErrors.OutOfRange(
+            "POSITION_GONE",
+            $"events after position {after} are no longer kept; the oldest that can be resumed after is {oldest}. Subscribe again with after_position {oldest}, or with 0 for the current view.",
+            ("oldest_position", oldest.ToString(CultureInfo.InvariantCulture)));
     }
 
     // True when the reader fell behind what is kept.
