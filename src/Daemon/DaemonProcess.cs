@@ -137,6 +137,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         if (keys is null) throw new StartException(ExitCode.Configuration, string.Join('\n', mistakes));
         WitnessSetup.Check(_configuration, _self);
         _state = OpenState();
+        _state.WriteFailed = _counters.DiskError;
         if (_state.Warning is { } warning) Log.StateWarning(_logger, _line.StateDirectory, warning);
         _access = ClientAccess.Open(_configuration, _self, _socket, _logger, _counters.Denied);
 
@@ -152,7 +153,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         _telemetry = await StartTelemetryAsync(_host, boot, metrics);
         _reload = new ConfigurationReload(_host, _configuration, _self.Name, KeysExchanged);
         _reload.KeysAre(keys);
-        _server = await StartServerAsync(_host, boot, _access, _reload);
+        _server = await StartServerAsync(_host, boot, metrics, _access, _reload);
         _access.Started();
 
         Log.Ready(_logger, (long)Stopwatch.GetElapsedTime(_started).TotalMilliseconds, _self.Name, _socket);
@@ -184,7 +185,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
         };
         var start = new NodeStart(
             _configuration.LinkOptions(_self.Id, keys), _configuration.TotemOptions(_self.Id), _configuration.QuorumOptions(_self.Id), state.QuorumRecord, ClusterConfiguration.GroupOptions(_self.Id), boot, state.RingSequence, state.ReservedUpTo, seed);
-        var observer = new RingObserver(_self.Id, boot.Short, _log, _views, _verdicts, _quorumChanges, _groupHub, _receipts, _states, Happened, _witnessFeed);
+        var observer = new RingObserver(
+            _self.Id, boot.Short, new RingRecords(_log, _views, _verdicts, _quorumChanges, _groupHub, _receipts, _states), Happened, _witnessFeed);
         metrics = observer.Metrics;
         try
         {
@@ -213,19 +215,20 @@ internal sealed class DaemonProcess : IAsyncDisposable
         return DaemonTelemetry.StartAsync(identity, source, host.Clock, _line.Page ?? _configuration.Api.Page, _loggers);
     }
 
-    private async Task<GrpcServer> StartServerAsync(RingHost host, BootId boot, ClientAccess access, ConfigurationReload reload)
+    private async Task<GrpcServer> StartServerAsync(RingHost host, BootId boot, RingMetrics metrics, ClientAccess access, ConfigurationReload reload)
     {
         var protoViews = new ProtoViews(_configuration);
         var protoQuorum = new ProtoQuorum(_configuration, protoViews, _witness is { } session ? session.State : null);
         var report = new StatusReport(new DaemonIdentity(_configuration, _self, boot, _line.AllowFaultInjection), protoViews, protoQuorum);
-        var status = new StatusSource<RingSnapshot>(cancel => host.QueryAsync(ring => RingSnapshot.Take(ring, _states, _configuration.Nodes.Count), cancel), TimeProvider.System);
+        var status = new StatusSource<RingSnapshot>(cancel => host.QueryAsync(ring => RingSnapshot.Take(ring, _states, metrics, _configuration.Table), cancel), TimeProvider.System);
         _membership = new MembershipApi(host, _log, _views, _verdicts, _receipts, status, report, protoViews, _configuration.Ring.MessageBytesMax, boot.Short, _leaving.Token);
         _groups = new GroupApi(
             new GroupServices(_self.Id, boot.Short, host, _groupHub, _groupLog, _receipts, GroupMessageBytesMax, TimeProvider.System), _leaving.Token);
         var commands = new AdminCommands(host, _configuration, _quorumChanges, _verdicts, protoQuorum, reload, () => _stop.TrySetResult("an operator's request"), TimeProvider.System);
         _counters.Clients = () => Sum(_membership.Clients, _groups.Clients);
         access.CountIn(_counters);
-        var settings = access.Settings(new GrpcServerOptions { MaxReceiveBytes = 2 * _configuration.Ring.MessageBytesMax + 65536 }, _loggers);
+        _counters.CertificateLeft = () => access.CertificateLeft;
+        var settings = access.Settings(new GrpcServerOptions { MaxReceiveBytes = 2 * _configuration.Ring.MessageBytesMax + 65536 }, _counters.Calls, _loggers);
         try
         {
             return await GrpcServer.StartAsync(

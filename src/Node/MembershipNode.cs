@@ -77,6 +77,9 @@ public sealed class MembershipNode : IDisposable
     /// <summary>The links, for status only.</summary>
     public LinkLayer Links => _links;
 
+    /// <summary>Messages of quorum that broke the format since the start. Anything but zero: another node runs an incompatible version, or a defect.</summary>
+    public long QuorumMalformed => _quorum.Malformed;
+
     /// <summary>Counters of the ring, for status and metrics.</summary>
     public TotemCounters Counters => _totem.Counters;
 

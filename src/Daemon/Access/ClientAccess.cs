@@ -47,8 +47,8 @@ internal sealed class ClientAccess
     /// <summary>Who may call what.</summary>
     public AccessControl Control { get; }
 
-    /// <summary>Days until the certificate of the TCP listener or one of its authorities ends, negative afterwards; null without that listener.</summary>
-    public double? CertificateDaysLeft => _credentials is null ? null : (_credentials.Current.ExpiresAt - _time.GetUtcNow().UtcDateTime).TotalDays;
+    /// <summary>Until the certificate of the TCP listener or one of its authorities ends, negative afterwards; null without that listener.</summary>
+    public TimeSpan? CertificateLeft => _credentials is null ? null : _credentials.Current.ExpiresAt - _time.GetUtcNow().UtcDateTime;
 
     /// <summary>Connections of other machines.</summary>
     public int TcpConnections => _tls?.Count ?? 0;
@@ -64,14 +64,14 @@ internal sealed class ClientAccess
         return access;
     }
 
-    /// <summary>The server with its listeners; every call passes <see cref="Control"/>.</summary>
-    public GrpcServerSettings Settings(GrpcServerOptions options, ILoggerFactory loggers) => new()
+    /// <summary>The server with its listeners; every call passes <see cref="Control"/> and is counted.</summary>
+    public GrpcServerSettings Settings(GrpcServerOptions options, CallMetrics calls, ILoggerFactory loggers) => new()
     {
         SocketPath = _socket,
         SocketMode = ApiSocket.Mode(Control.Roles.AdmitsOthers),
         SocketRefused = _audit.ConnectionRefused,
         Tls = _tls,
-        Options = Control.Guard(options),
+        Options = calls.Measure(Control.Guard(options)),
         LoggerFactory = loggers,
     };
 
@@ -165,9 +165,8 @@ internal sealed class ClientAccess
 
     private void WarnOfTheEnd()
     {
-        if (_credentials is null) return;
+        if (_credentials is null || CertificateLeft is not { } left) return;
         var until = _credentials.Current.ExpiresAt;
-        var left = until - _time.GetUtcNow().UtcDateTime;
         if (left > EndingWithin)
         {
             _warned = null;

@@ -1,6 +1,5 @@
 using Membership.Cpg;
 using Membership.Daemon.Ring;
-using Membership.Daemon.Services.Groups;
 using Membership.Daemon.Telemetry;
 using Membership.Daemon.Witness.Client;
 using Membership.Links;
@@ -12,17 +11,7 @@ namespace Membership.Daemon.Services;
 
 /// <summary>Hands what the node reports to those who keep it: the delivery log, the view history, the receipts, the node states and the log lines. Ring thread.</summary>
 internal sealed class RingObserver(
-    NodeId self,
-    ulong boot,
-    DeliveryLog log,
-    ViewHistory views,
-    QuorumHistory verdicts,
-    QuorumChanges changes,
-    GroupHub groups,
-    ReceiptTable receipts,
-    NodeStates states,
-    Action<RingEvent> logLine,
-    WitnessFeed? witness = null) : IRingObserver
+    NodeId self, ulong boot, RingRecords kept, Action<RingEvent> logLine, WitnessFeed? witness = null) : IRingObserver
 {
     /// <summary>What this observer counts for telemetry.</summary>
     public RingMetrics Metrics { get; } = new(self);
@@ -38,9 +27,9 @@ internal sealed class RingObserver(
     public void Deliver(in Delivery delivery, ReadOnlySpan<byte> payload, Instant now)
     {
         var time = Absolute(now);
-        log.Append(delivery, payload, time);
+        kept.Deliveries.Append(delivery, payload, time);
         var isOwn = delivery.Sender == self && delivery.SenderBoot == boot;
-        if (isOwn) receipts.Delivered(delivery, time);
+        if (isOwn) kept.Receipts.Delivered(delivery, time);
         Metrics.Delivered(delivery, isOwn, now);
     }
 
@@ -54,9 +43,9 @@ internal sealed class RingObserver(
     public void InstallView(View view, Instant now)
     {
         var time = Absolute(now);
-        var installed = views.Add(view, log.NextPosition, time);
-        log.AppendView(installed.Revision, time);
-        if (!view.Transitional) states.ViewInstalled(view, now);
+        var installed = kept.Views.Add(view, kept.Deliveries.NextPosition, time);
+        kept.Deliveries.AppendView(installed.Revision, time);
+        if (!view.Transitional) kept.States.ViewInstalled(view, now);
         witness?.InstallView(view);
         _viewInstalled = true;
         Metrics.ViewInstalled(view, now);
@@ -66,19 +55,19 @@ internal sealed class RingObserver(
     /// <inheritdoc/>
     public void QuorumChanged(QuorumState state, Instant now)
     {
-        verdicts.Add(state, Absolute(now));
+        kept.Verdicts.Add(state, Absolute(now));
         _verdictChanged = true;
         witness?.QuorumChanged(state);
         logLine(new RingEvent.Quorum(state, now));
     }
 
     /// <inheritdoc/>
-    public void QuorumChangeDone(ulong tag, string? error) => changes.Done(tag, error);
+    public void QuorumChangeDone(ulong tag, string? error) => kept.Changes.Done(tag, error);
 
     /// <inheritdoc/>
     public void GroupChanged(GroupChange change, Instant now)
     {
-        groups.Changed(change, Absolute(now));
+        kept.Groups.Changed(change, Absolute(now));
         Metrics.GroupChanged(change);
     }
 
@@ -86,22 +75,22 @@ internal sealed class RingObserver(
     public void GroupMessage(in GroupDelivery message, ReadOnlySpan<byte> payload, Instant now)
     {
         var time = Absolute(now);
-        groups.Message(message, payload, time);
+        kept.Groups.Message(message, payload, time);
         var isOwn = message.Order.Sender == self && message.Order.SenderBoot == boot;
-        if (isOwn) receipts.Delivered(message.Order, time);
+        if (isOwn) kept.Receipts.Delivered(message.Order, time);
         Metrics.Delivered(message.Order, isOwn, now);
     }
 
     /// <inheritdoc/>
-    public void GroupDropped(ulong counter, Instant now) => receipts.DroppedHere(counter, Absolute(now));
+    public void GroupDropped(ulong counter, Instant now) => kept.Receipts.DroppedHere(counter, Absolute(now));
 
     /// <inheritdoc/>
-    public void Failed(ulong counter, Instant now) => receipts.Failed(counter, Absolute(now));
+    public void Failed(ulong counter, Instant now) => kept.Receipts.Failed(counter, Absolute(now));
 
     /// <inheritdoc/>
     public void Fact(NodeFact fact, Instant now)
     {
-        if (fact is NodeFact.Peer peer) states.PeerChanged(peer.Node, peer.State, now);
+        if (fact is NodeFact.Peer peer) kept.States.PeerChanged(peer.Node, peer.State, now);
         Metrics.Fact(fact, now);
         logLine(new RingEvent.OfNode(fact, now));
     }
@@ -112,19 +101,19 @@ internal sealed class RingObserver(
     /// <inheritdoc/>
     public void BatchEnd(Instant now)
     {
-        receipts.Now = Absolute(now);
-        groups.BatchEnd();     // first: a session that is woken for its receipts finds its events too
-        receipts.BatchEnd();
-        log.Publish();
-        if (_viewInstalled) views.Publish();
-        if (_verdictChanged) verdicts.Publish();
+        kept.Receipts.Now = Absolute(now);
+        kept.Groups.BatchEnd();     // first: a session that is woken for its receipts finds its events too
+        kept.Receipts.BatchEnd();
+        kept.Deliveries.Publish();
+        if (_viewInstalled) kept.Views.Publish();
+        if (_verdictChanged) kept.Verdicts.Publish();
         (_viewInstalled, _verdictChanged) = (false, false);
     }
 
     /// <inheritdoc/>
     public TimeSpan StandBack(Instant now)
     {
-        var (ofGroups, ofRing) = (groups.StandBack(now), log.Pace.Hold(now));
+        var (ofGroups, ofRing) = (kept.Groups.StandBack(now), kept.Deliveries.Pace.Hold(now));
         var longest = ofGroups > ofRing ? ofGroups : ofRing;
         Metrics.StoodBack(longest);
         return longest;
@@ -133,10 +122,10 @@ internal sealed class RingObserver(
     /// <inheritdoc/>
     public void Left(Instant now)
     {
-        receipts.Left(Absolute(now));
+        kept.Receipts.Left(Absolute(now));
         BatchEnd(now);
-        log.End();
-        groups.End();
+        kept.Deliveries.End();
+        kept.Groups.End();
     }
 
     private long Absolute(Instant now)

@@ -1,4 +1,5 @@
 using Membership.Daemon.Ring;
+using Membership.Daemon.Telemetry;
 using Membership.Links;
 using Membership.Quorum;
 using Membership.Totem;
@@ -14,20 +15,26 @@ internal sealed record RingSnapshot(
     NodeSet Reachable,
     IReadOnlyList<PeerStatus> Peers,
     IReadOnlyList<(NodeStanding Standing, Instant Since)> Standing,
+    IReadOnlyList<int> Groups,
     IReadOnlyDictionary<string, long> Counters,
     IReadOnlyDictionary<string, long> Dropped)
 {
     private static readonly (string Name, DropReason Reason)[] Reasons = [.. Enum.GetValues<DropReason>().Select(reason => (SnakeCase(reason.ToString()), reason))];
 
     /// <summary>Copies it. Ring thread only.</summary>
-    public static RingSnapshot Take(RingView ring, NodeStates states, int nodes) => new(
+    /// <param name="ring">What the ring thread has.</param>
+    /// <param name="states">The standing of each node.</param>
+    /// <param name="metrics">Knows in how many groups each node has members.</param>
+    /// <param name="table">The configured nodes.</param>
+    public static RingSnapshot Take(RingView ring, NodeStates states, RingMetrics metrics, NodeTable table) => new(
         ring.Now,
         ring.Node.State,
         ring.Node.View,
         ring.Node.Quorum,
         ring.Node.Links.Reachable,
         ring.Node.Links.Describe(ring.Now),
-        [.. Enumerable.Range(0, nodes).Select(position => states[position])],
+        [.. Enumerable.Range(0, table.Count).Select(position => states[position])],
+        [.. Enumerable.Range(0, table.Count).Select(position => metrics.GroupsOf(table[position]))],
         Count(ring),
         Reasons.ToDictionary(r => r.Name, r => ring.Node.Links.Dropped(r.Reason)));
 

@@ -81,6 +81,7 @@ internal sealed class StatusReport(DaemonIdentity identity, ProtoViews protoView
             SinceMs = Math.Max(0, (now - since).Ticks / TimeSpan.TicksPerMillisecond),
         };
         if (snapshot is null) return status;
+        status.Groups = (uint)snapshot.Groups[position];
         if (isSelf) status.Hears.Add(Ids(snapshot.Reachable));
         else if (snapshot.Peers.FirstOrDefault(p => p.Node == node.Id) is { } peer)
         {

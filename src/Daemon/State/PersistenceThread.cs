@@ -12,12 +12,16 @@ internal sealed class PersistenceThread : IDisposable
     private readonly BlockingCollection<(ulong? UpTo, IReservationSink Sink)> _requests = new(Capacity);
     private readonly Action<ulong> _writeReservation;
     private readonly Action<QuorumRecord> _writeRecord;
+    private readonly Action _failed;
     private readonly Thread _thread;
     private QuorumRecord? _newestRecord;
 
-    public PersistenceThread(Action<ulong> writeReservation, Action<QuorumRecord> writeRecord)
+    /// <param name="writeReservation">Writes a reservation durably.</param>
+    /// <param name="writeRecord">Writes quorum's record durably.</param>
+    /// <param name="failed">Told of each write that failed, before its requester is.</param>
+    public PersistenceThread(Action<ulong> writeReservation, Action<QuorumRecord> writeRecord, Action failed)
     {
-        (_writeReservation, _writeRecord) = (writeReservation, writeRecord);
+        (_writeReservation, _writeRecord, _failed) = (writeReservation, writeRecord, failed);
         _thread = new Thread(Run) { Name = "persistence", IsBackground = true };
         _thread.Start();
     }
@@ -64,6 +68,7 @@ internal sealed class PersistenceThread : IDisposable
             }
             catch (StateException failure)
             {
+                _failed();
                 sink.ReservationFailed(failure.Message);
             }
         }

@@ -36,7 +36,7 @@ internal sealed partial class StateDirectory : IReservationStore, IDisposable
         if (loaded.LostSlot is { } lost && loaded.Newest.Generation > 1) Warning = LostWarning(lost); // a first start that crashed has written one file only
         Write(ReservedUpTo);
         LoadQuorum(acceptNewIdentity);
-        _thread = new PersistenceThread(Write, WriteQuorum);
+        _thread = new PersistenceThread(Write, WriteQuorum, () => WriteFailed?.Invoke());
     }
 
     /// <summary>Highest ring sequence an earlier start may have used: <c>NodeStart.RingSequence</c>.</summary>
@@ -47,6 +47,9 @@ internal sealed partial class StateDirectory : IReservationStore, IDisposable
 
     /// <summary>What the operator should know about how the state was read (an unreadable generation); null when all was well.</summary>
     public string? Warning { get; private set; }
+
+    /// <summary>Told of each write that failed, on the persistence thread; it must neither throw nor wait.</summary>
+    public Action? WriteFailed { get; set; }
 
     /// <summary>Creates (0700) or opens the directory, takes its lock, reads the newest reservation and reserves the first block.</summary>
     /// <exception cref="StateException">Locked by another daemon or unreadable (exit code 65), or not writable (74). The message names path, cause and remedy.</exception>

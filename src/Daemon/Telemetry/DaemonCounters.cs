@@ -17,6 +17,12 @@ internal sealed class DaemonCounters(TimeProvider time)
     private long _cuts;
     private long _lastCut;
 
+    /// <summary>Calls of clients.</summary>
+    public CallMetrics Calls { get; } = new(time);
+
+    /// <summary>Tells until when the certificate is good with which clients of other machines are served; null: none is.</summary>
+    public Func<TimeSpan?> CertificateLeft { get; set; } = static () => null;
+
     /// <summary>Tells how the clients are; set once by whoever serves them.</summary>
     public Func<ClientsNow> Clients { get; set; } = static () => default;
 
@@ -51,7 +57,7 @@ internal sealed class DaemonCounters(TimeProvider time)
         return new ClientReading(
             clients,
             [.. _denied.OrderBy(pair => pair.Key).Select(pair => (pair.Key.Rpc, pair.Key.Role, pair.Value.Value))],
-            Interlocked.Read(ref _auditDropped), Interlocked.Read(ref _diskErrors), Since(ref _lastDiskError), Since(ref _lastCut));
+            Interlocked.Read(ref _auditDropped), Interlocked.Read(ref _diskErrors), Since(ref _lastDiskError), Since(ref _lastCut), Calls.Read());
     }
 
     // 0 means never, so that no moment is 0.
@@ -76,7 +82,8 @@ internal sealed record ClientReading(
     long AuditDropped,
     long DiskErrors,
     TimeSpan? SinceDiskError,
-    TimeSpan? SinceCut);
+    TimeSpan? SinceCut,
+    CallReading Calls);
 
 /// <summary>The clients of this daemon.</summary>
 /// <param name="Connected">Their streams open now.</param>

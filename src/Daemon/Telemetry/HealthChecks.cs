@@ -1,4 +1,5 @@
 using System.Globalization;
+using Membership.Daemon.Access;
 using Membership.Daemon.Services;
 using Membership.Grpc.Server.Services;
 using Membership.Links;
@@ -40,7 +41,7 @@ internal static class HealthChecks
 
     /// <summary>Every name there is.</summary>
     public static IReadOnlyList<string> Names { get; } =
-        [HealthNames.Live, HealthNames.Ready, HealthNames.Ring, HealthNames.Quorum, HealthNames.Links, HealthNames.Disk, HealthNames.ClockStall, HealthNames.ClientsSlow];
+        [HealthNames.Live, HealthNames.Ready, HealthNames.Ring, HealthNames.Quorum, HealthNames.Links, HealthNames.Disk, HealthNames.ClockStall, HealthNames.KeysExpiring, HealthNames.ClientsSlow];
 
     /// <summary>One of <see cref="Names"/>, or readyz for the empty name. What cannot be known is unhealthy.</summary>
     public static HealthCheck Find(TelemetrySnapshot? snapshot, string name) => name switch
@@ -52,7 +53,7 @@ internal static class HealthChecks
 
     /// <summary>Every named check.</summary>
     public static IReadOnlyList<HealthCheck> All(TelemetrySnapshot? snapshot) =>
-        snapshot is null ? [Live(null) with { Name = HealthNames.Ring }] : [Ring(snapshot), Quorum(snapshot), Links(snapshot), Disk(snapshot), ClockStall(snapshot), ClientsSlow(snapshot)];
+        snapshot is null ? [Live(null) with { Name = HealthNames.Ring }] : [Ring(snapshot), Quorum(snapshot), Links(snapshot), Disk(snapshot), ClockStall(snapshot), KeysExpiring(snapshot), ClientsSlow(snapshot)];
 
     private static HealthCheck Ring(TelemetrySnapshot snapshot) =>
         Live(snapshot) is { IsHealthy: false } dead ? dead with { Name = HealthNames.Ring }
@@ -84,6 +85,15 @@ internal static class HealthChecks
     private static HealthCheck ClockStall(TelemetrySnapshot snapshot) => snapshot.Ring.Metrics.SinceStall < Recently
         ? new HealthCheck(HealthNames.ClockStall, false, "the ring thread was not scheduled for a while within the last minute: look for load, swapping, a paused virtual machine")
         : new HealthCheck(HealthNames.ClockStall, true, "the ring thread was scheduled whenever it was due");
+
+    private static HealthCheck KeysExpiring(TelemetrySnapshot snapshot) => snapshot.Process.CertificateLeft switch
+    {
+        null => new HealthCheck(HealthNames.KeysExpiring, true, "no certificate is used: clients of other machines are not served"),
+        { } over when over <= TimeSpan.Zero => new HealthCheck(HealthNames.KeysExpiring, false, "the certificate or one of its authorities has ended: clients of other machines are refused. Issue a new one: mbr ca issue"),
+        { } left when left <= ClientAccess.EndingWithin => new HealthCheck(HealthNames.KeysExpiring, false, string.Create(CultureInfo.InvariantCulture,
+            $"the certificate or one of its authorities ends in {(int)left.TotalDays} days, clients of other machines are refused then. Issue a new one: mbr ca issue")),
+        { } left => new HealthCheck(HealthNames.KeysExpiring, true, string.Create(CultureInfo.InvariantCulture, $"the certificate and its authorities are good for {(int)left.TotalDays} days")),
+    };
 
     private static HealthCheck ClientsSlow(TelemetrySnapshot snapshot) => snapshot.Process.Clients.SinceCut < Recently
         ? new HealthCheck(HealthNames.ClientsSlow, false, "a client was cut off within the last minute because it did not read")

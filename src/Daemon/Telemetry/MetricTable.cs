@@ -19,6 +19,7 @@ internal static class MetricTable
         new("membership.view.duration", MetricKind.Histogram, "s", "From the first sign of a change to the installed view.", s => [Sample.Of(s.Ring.Metrics.ViewChange)]),
         new("membership.quorate", MetricKind.Gauge, "", "1 while this node is in the quorate side.", s => [Sample.Of(s.Ring.Quorum.IsQuorate ? 1 : 0)]),
         new("membership.quorum.votes", MetricKind.Gauge, "{vote}", "Votes present, needed for quorum, and expected in all.", Votes),
+        new("membership.quorum.malformed", MetricKind.Counter, "{message}", "Messages about quorum that broke the format and were dropped.", s => [Sample.Of(s.Ring.QuorumMalformed)]),
 
         new("membership.ring.rotation.duration", MetricKind.Histogram, "s", "One rotation of the busy token.", s => [Sample.Of(s.Ring.Metrics.Rotation)]),
         new("membership.ring.token.losses", MetricKind.Counter, "{loss}", "Times the token was lost.", s => [Sample.Of(s.Ring.TokenLosses)]),
@@ -44,6 +45,9 @@ internal static class MetricTable
         new("membership.process.stall", MetricKind.Histogram, "s", "Times the ring thread was not scheduled although it was due.", s => [Sample.Of(s.Ring.Metrics.Stall)]),
         new("membership.health.score", MetricKind.Gauge, "", "This node's own slowness: 0 well, one more for each stall of the last minutes, at most 8.", s => [Sample.Of(s.Ring.Metrics.HealthScore)]),
         new("membership.key.age", MetricKind.Gauge, "s", "Time since the key file was last written, for each key in it.", KeyAges),
+        new("membership.certificate.left", MetricKind.Gauge, "s", "Until the certificate for clients of other machines, or one of its authorities, ends; negative afterwards.", s => s.Process.CertificateLeft is { } left ? [Sample.Of(left.TotalSeconds)] : []),
+        new("rpc.server.call.duration", MetricKind.Histogram, "s", "Calls of clients that have ended, streams and refused ones included.", CallDurations),
+        new("rpc.server.call.active", MetricKind.UpDown, "{call}", "Calls of clients under way.", s => s.Process.Clients.Calls.Active.Select(static call => Sample.Of(call.Count, new Label("method", call.Method)))),
         new("membership.auth.denied", MetricKind.Counter, "{call}", "Calls refused for want of a role.", Denied),
         new("membership.audit.dropped", MetricKind.Counter, "{line}", "Lines of the audit log that were lost.", s => [Sample.Of(s.Process.Clients.AuditDropped)]),
         new("membership.disk.errors", MetricKind.Counter, "{error}", "Failed writes to the state directory.", s => [Sample.Of(s.Process.Clients.DiskErrors)]),
@@ -126,6 +130,9 @@ internal static class MetricTable
 
     private static IEnumerable<Sample> KeyAges(TelemetrySnapshot s) => s.Process.KeyAge is not { } age ? [] : s.Process.Keys.Select(key => Sample.Of(
         age.TotalSeconds, new Label("key_id", key.Id.ToString(CultureInfo.InvariantCulture)), new Label("state", key.IsActive ? "active" : "accepted")));
+
+    private static IEnumerable<Sample> CallDurations(TelemetrySnapshot s) =>
+        s.Process.Clients.Calls.Ended.Select(static call => Sample.Of(call.Durations, new Label("method", call.Method), new Label("status", call.Status)));
 
     private static IEnumerable<Sample> Denied(TelemetrySnapshot s) =>
         s.Process.Clients.Denied.Select(static denied => Sample.Of(denied.Count, new Label("rpc", denied.Rpc), new Label("role", denied.Role)));

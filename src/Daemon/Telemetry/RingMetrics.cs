@@ -50,6 +50,7 @@ internal sealed class RingMetrics(NodeId self)
     private readonly DurationHistogram _stall = new();
     private readonly Dictionary<NodeId, Instant> _goodbyes = [];
     private readonly Dictionary<string, int> _groups = new(StringComparer.Ordinal);
+    private readonly Dictionary<NodeId, int> _groupsOfNodes = [];
     private long _groupMembers;
     private long _rotations;
     private ulong _lastAccepted;
@@ -128,7 +129,22 @@ internal sealed class RingMetrics(NodeId self)
         if (change.Members.Count == 0) _groups.Remove(change.Group);
         else _groups[change.Group] = change.Members.Count;
         _groupMembers += change.Joined.Count - change.Left.Count;
+        for (var at = 0; at < change.Joined.Count; at++)
+        {
+            var node = change.Joined[at].Node;
+            var isItsFirst = at == 0 || change.Joined[at - 1].Node != node;   // members are ascending by node
+            if (isItsFirst && MembersOf(node, change.Members) == MembersOf(node, change.Joined)) _groupsOfNodes[node] = GroupsOf(node) + 1;
+        }
+        for (var at = 0; at < change.Left.Count; at++)
+        {
+            var node = change.Left[at].Node;
+            var isItsFirst = at == 0 || change.Left[at - 1].Node != node;
+            if (isItsFirst && MembersOf(node, change.Members) == 0) _groupsOfNodes[node] = GroupsOf(node) - 1;
+        }
     }
+
+    /// <summary>Groups with at least one member on a node.</summary>
+    public int GroupsOf(NodeId node) => _groupsOfNodes.GetValueOrDefault(node);
 
     /// <summary>A copy for other threads.</summary>
     /// <param name="now">The present.</param>
@@ -138,6 +154,16 @@ internal sealed class RingMetrics(NodeId self)
         _rotation.Read(), _visit.Read(), _viewChange.Read(), _stall.Read(),
         _lastStall is { } stall ? now - stall : null, HealthScore(now), _stoodBack,
         _groups.Count, _groupMembers, [.. groupsShown.Select(group => (group, _groups.GetValueOrDefault(group)))]);
+
+    private static int MembersOf(NodeId node, IReadOnlyList<GroupMember> members)
+    {
+        var count = 0;
+        for (var at = 0; at < members.Count; at++)
+        {
+            if (members[at].Node == node) count++;
+        }
+        return count;
+    }
 
     private int HealthScore(Instant now) => Math.Max(0, _healthScore - (int)((now - _healthAt) / HealthForgets));
 

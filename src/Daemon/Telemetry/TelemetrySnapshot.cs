@@ -30,6 +30,7 @@ internal sealed record RingSample(
     long FramesResent,
     long FramesDuplicate,
     long TokenLosses,
+    long QuorumMalformed,
     int QueuedMessages,
     IReadOnlyList<LinkTraffic> Links,
     IReadOnlyList<(string Reason, long Count)> Dropped,
@@ -48,6 +49,7 @@ internal sealed record RingSample(
         ring.Node.Counters.FramesResent,
         ring.Node.Counters.FramesDuplicate,
         ring.Node.Counters.TokenLosses,
+        ring.Node.QuorumMalformed,
         ring.Node.QueuedMessages,
         [.. ring.Io.Select(link => new LinkTraffic(link.Link, link.BytesReceived, link.BytesSent))],
         [.. Reasons.Select(r => (r.Name, ring.Node.Links.Dropped(r.Reason)))],
@@ -64,18 +66,19 @@ internal sealed record LinkTraffic(LinkId Link, long BytesReceived, long BytesSe
 /// <param name="Clients">See <see cref="DaemonCounters"/>.</param>
 /// <param name="Keys">Id and state of every key in use.</param>
 /// <param name="KeyAge">Since the key file was last written; null when it cannot be read.</param>
+/// <param name="CertificateLeft">Until the certificate for clients of other machines, or one of its authorities, ends; null without such clients.</param>
 /// <param name="StateFreeBytes">Free space below the state directory; null when it cannot be told.</param>
 /// <param name="Cpu">User and system time.</param>
 /// <param name="ResidentBytes">Resident memory.</param>
 /// <param name="StartTime">When the process began, seconds since 1970.</param>
 internal sealed record ProcessSample(
-    ClientReading Clients, IReadOnlyList<(int Id, bool IsActive)> Keys, TimeSpan? KeyAge, long? StateFreeBytes, TimeSpan Cpu, long ResidentBytes, double StartTime)
+    ClientReading Clients, IReadOnlyList<(int Id, bool IsActive)> Keys, TimeSpan? KeyAge, TimeSpan? CertificateLeft, long? StateFreeBytes, TimeSpan Cpu, long ResidentBytes, double StartTime)
 {
     private static readonly double Started = StartedAt();
 
     /// <summary>Takes it now.</summary>
     public static ProcessSample Take(DaemonCounters counters, string keyFile, string stateDirectory) => new(
-        counters.Read(), counters.Keys, AgeOf(keyFile), FreeBytes(stateDirectory), Environment.CpuUsage.TotalTime, Environment.WorkingSet, Started);
+        counters.Read(), counters.Keys, AgeOf(keyFile), counters.CertificateLeft(), FreeBytes(stateDirectory), Environment.CpuUsage.TotalTime, Environment.WorkingSet, Started);
 
     private static TimeSpan? AgeOf(string file)
     {

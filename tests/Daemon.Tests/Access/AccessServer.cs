@@ -134,12 +134,32 @@ internal sealed class AccessServer : IAsyncDisposable
 /// <summary>A few methods of different roles that do next to nothing.</summary>
 internal sealed class TestServices : MembershipService.MembershipServiceBase
 {
+    private int _floods;
+
+    /// <summary>Calls of <see cref="Subscribe"/> under way.</summary>
+    public int Floods => Volatile.Read(ref _floods);
+
     public override Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context) => Task.FromResult(new GetStatusResponse());
 
     public override async Task WatchViews(WatchViewsRequest request, IServerStreamWriter<WatchViewsResponse> responseStream, ServerCallContext context)
     {
         await responseStream.WriteAsync(new WatchViewsResponse(), context.CancellationToken);
         await Task.Delay(Timeout.Infinite, context.CancellationToken);
+    }
+
+    /// <summary>Sends for ever, as fast as the client takes it.</summary>
+    public override async Task Subscribe(SubscribeRequest request, IServerStreamWriter<SubscribeResponse> responseStream, ServerCallContext context)
+    {
+        var much = new SubscribeResponse { Events = { new RingEvent { Message = new RingMessage { Payload = Google.Protobuf.ByteString.CopyFrom(new byte[64 * 1024]) } } } };
+        Interlocked.Increment(ref _floods);
+        try
+        {
+            while (true) await responseStream.WriteAsync(much, context.CancellationToken);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _floods);
+        }
     }
 
     public override async Task Multicast(IAsyncStreamReader<MulticastRequest> requestStream, IServerStreamWriter<MulticastResponse> responseStream, ServerCallContext context)

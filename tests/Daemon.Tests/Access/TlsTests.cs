@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -159,6 +160,22 @@ public sealed class TlsTests
         Assert.Equal(0, read);
     }
 
+    /// <summary>The five seconds are real time and cannot be made shorter: the kernel measures them.</summary>
+    [Fact]
+    public async Task Who_asks_for_a_long_stream_and_never_reads_it_is_cut_off_within_five_seconds()
+    {
+        await using var server = await AccessServer.StartAsync(roles: "app=cert:*");
+        var files = server.ClientFiles("deaf");
+        await using var deaf = await TlsChannel.ConnectAsync(server.TcpAddress, files, CancellationToken.None);
+
+        await deaf.WriteAsync(RawHttp2.Call("/membership.v1.MembershipService/Subscribe"));
+        await EventuallyAsync(() => server.Services.Floods == 1);
+        var from = Stopwatch.GetTimestamp();
+        await EventuallyAsync(() => server.Listener.Count == 0 && server.Services.Floods == 0);
+
+        Assert.InRange(Stopwatch.GetElapsedTime(from), HalfOpenConnections.CutAfter / 2, HalfOpenConnections.CutAfter * 2);
+    }
+
     [Fact]
     public void Unusable_files_are_named_with_the_remedy()
     {
@@ -217,6 +234,12 @@ public sealed class TlsTests
         await stream.AuthenticateAsClientAsync(options).WaitAsync(AccessServer.Patience);
         await stream.WriteAsync("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"u8.ToArray());
         if (await stream.ReadAsync(new byte[9]).AsTask().WaitAsync(AccessServer.Patience) == 0) throw new IOException("the server closed the connection");
+    }
+
+    private static async Task EventuallyAsync(Func<bool> condition)
+    {
+        using var limit = new CancellationTokenSource(AccessServer.Patience);
+        while (!condition()) await Task.Delay(20, limit.Token);
     }
 
     private static async Task<RpcException> EventuallyFailsAsync(Func<Task<WhoAmIResponse>> call)

@@ -43,6 +43,32 @@ public sealed class AdminServiceTests
     }
 
     [Fact]
+    public async Task Waiting_for_all_ends_at_every_member_when_the_operator_vouches_for_the_missing()
+    {
+        await using var daemons = await TestDaemons.StartAsync(2, quorum: "{ mode: majority, wait_for_all: true }", absent: 1);
+        using var channel = daemons[1].Connect();
+        await UntilAsync(daemons, state => state is { IsQuorate: false, Votes: 2 });
+        var before = daemons[0].Verdicts.Current!.State.Reason;   // there is one, as just seen
+
+        await new Proto.AdminService.AdminServiceClient(channel).CancelWaitForAllAsync(new Proto.CancelWaitForAllRequest(), deadline: DateTime.UtcNow.AddSeconds(20));
+
+        await UntilAsync(daemons, state => state is { IsQuorate: true, Votes: 2, Needed: 2 });
+        Assert.Contains("wait", before, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_change_asked_of_a_node_that_has_left_is_unavailable_and_says_so()
+    {
+        await using var daemons = await TestDaemons.StartAsync(1);
+        using var channel = daemons[0].Connect();
+        await daemons[0].LeaveAsync();
+
+        var refused = await Assert.ThrowsAsync<RpcException>(async () => await new Proto.AdminService.AdminServiceClient(channel).CancelWaitForAllAsync(new Proto.CancelWaitForAllRequest()));
+
+        Assert.Equal((StatusCode.Unavailable, "DAEMON_STOPPED"), (refused.StatusCode, RichError.From(refused)?.Reason));
+    }
+
+    [Fact]
     public async Task A_leave_is_answered_before_it_happens()
     {
         await using var daemons = await TestDaemons.StartAsync(1);

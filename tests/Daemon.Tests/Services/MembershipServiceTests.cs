@@ -10,6 +10,7 @@ using Membership.Daemon.Ring;
 using Membership.Daemon.Services;
 using Membership.Daemon.Services.Groups;
 using Membership.Daemon.State;
+using Membership.Grpc.Errors;
 using Membership.Grpc.Server;
 using Membership.Grpc.Unix;
 using Membership.Links;
@@ -47,7 +48,7 @@ public sealed class MembershipServiceTests : IAsyncLifetime
         _state = StateDirectory.Open(Path.Combine(_directory.FullName, "state"), acceptNewIdentity: false);
         var boot = new BootId(1, 0xabcdef);
         var states = new NodeStates(configuration.Table, self.Id);
-        var observer = new RingObserver(self.Id, boot.Short, _log, _views, _verdicts, new QuorumChanges(), new GroupHub(self.Id, new GroupLog()), _receipts, states, _ => { });
+        var observer = new RingObserver(self.Id, boot.Short, new RingRecords(_log, _views, _verdicts, new QuorumChanges(), new GroupHub(self.Id, new GroupLog()), _receipts, states), _ => { });
         ClusterKey[] keys = [new(1, true, SHA256.HashData("k"u8))];
         var start = new NodeStart(configuration.LinkOptions(self.Id, keys), configuration.TotemOptions(self.Id), configuration.QuorumOptions(self.Id), null, ClusterConfiguration.GroupOptions(self.Id), boot, _state.RingSequence, _state.ReservedUpTo, 1);
         _host = RingHost.Start(new RingHostOptions { Peers = [.. configuration.Nodes.Select(n => new RingPeer(n.Id, n.Links))], Self = self.Id }, start, new AesGcmSuite(), observer, _state);
@@ -55,7 +56,7 @@ public sealed class MembershipServiceTests : IAsyncLifetime
 
         var protoViews = new ProtoViews(configuration);
         var report = new StatusReport(new DaemonIdentity(configuration, self, boot, AllowFaultInjection: false), protoViews, new ProtoQuorum(configuration, protoViews));
-        var status = new StatusSource<RingSnapshot>(cancel => _host.QueryAsync(ring => RingSnapshot.Take(ring, states, configuration.Nodes.Count), cancel), TimeProvider.System);
+        var status = new StatusSource<RingSnapshot>(cancel => _host.QueryAsync(ring => RingSnapshot.Take(ring, states, observer.Metrics, configuration.Table), cancel), TimeProvider.System);
         _api = new MembershipApi(_host, _log, _views, _verdicts, _receipts, status, report, protoViews, configuration.Ring.MessageBytesMax, boot.Short, _leaving.Token);
         var socket = Path.Combine(_directory.FullName, "api.sock");
         var settings = new GrpcServerSettings { SocketPath = socket, Options = new GrpcServerOptions { MaxReceiveBytes = 64 * 1024 * 1024 } };
@@ -143,6 +144,38 @@ public sealed class MembershipServiceTests : IAsyncLifetime
 
         Assert.Equal((StatusCode.OutOfRange, StatusCode.OutOfRange), (position.StatusCode, revision.StatusCode));
         Assert.Contains("the last is", position.Status.Detail, StringComparison.Ordinal);
+        Assert.Equal(("POSITION_AHEAD", _log.LastPosition.ToString(System.Globalization.CultureInfo.InvariantCulture)), (RichError.From(position)?.Reason, RichError.From(position)?.Metadata["last_position"]));
+    }
+
+    [Fact]
+    public async Task A_position_of_another_boot_is_a_cut_that_says_to_begin_with_the_current_view()
+    {
+        await SendAsync(3);
+        using var resumed = Client.Subscribe(new Proto.SubscribeRequest { AfterPosition = 1_000_000, Boot = "00000000deadbeef" });
+
+        Assert.True(await resumed.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Limit));
+        var first = resumed.ResponseStream.Current;
+        Assert.False(await resumed.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Limit));
+
+        Assert.Equal("0000000000abcdef", first.Boot);   // the reader sees that it is another life
+        var cut = Assert.Single(first.Events).Cut;
+        Assert.Equal(0UL, cut.Resume);
+        Assert.Contains("the daemon was restarted", cut.Reason, StringComparison.Ordinal);
+        Assert.Contains("Begin with the current view", cut.Reason, StringComparison.Ordinal);
+        using var anew = Client.Subscribe(new Proto.SubscribeRequest { AfterPosition = cut.Resume });
+        Assert.NotNull((await new Received(anew).NextAsync()).View);
+    }
+
+    [Fact]
+    public async Task A_position_whose_successors_are_overwritten_is_out_of_range_with_the_oldest_there_is()
+    {
+        while (_log.OldestResumable() < 2) await SendAsync(20_000);
+        using var gone = Client.Subscribe(new Proto.SubscribeRequest { AfterPosition = 1 });
+
+        var refused = await Assert.ThrowsAsync<RpcException>(() => gone.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Limit));
+
+        Assert.Equal((StatusCode.OutOfRange, "POSITION_GONE"), (refused.StatusCode, RichError.From(refused)?.Reason));
+        Assert.Equal(_log.OldestResumable().ToString(System.Globalization.CultureInfo.InvariantCulture), RichError.From(refused)?.Metadata["oldest_position"]);
     }
 
     [Fact]

@@ -33,14 +33,19 @@ internal sealed class TestDaemons : IAsyncDisposable
     public TestDaemon this[int index] => All[index];
 
     /// <summary>Starts so many nodes and waits until they are one ring.</summary>
-    public static async Task<TestDaemons> StartAsync(int count, TimeProvider? time = null)
+    /// <param name="count">Nodes that run.</param>
+    /// <param name="time">Of the services; null: the system's.</param>
+    /// <param name="quorum">Value of <c>quorum</c> in the configuration; null: it says nothing.</param>
+    /// <param name="absent">Nodes of the configuration that do not run.</param>
+    /// <param name="memberships">Memberships a node takes; null: as in the daemon.</param>
+    public static async Task<TestDaemons> StartAsync(int count, TimeProvider? time = null, string? quorum = null, int absent = 0, int? memberships = null)
     {
         var daemons = new TestDaemons([]);
         using var free = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         free.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         var port = ((IPEndPoint)free.LocalEndPoint!).Port;   // bound
-        var text = new StringBuilder("cluster: web\nkey_file: k\ntiming: lan\nnodes:\n");
-        for (var id = 1; id <= count; id++) text.Append(CultureInfo.InvariantCulture, $"  - {{ name: n{id}, id: {id}, links: [\"127.0.0.{id}:{port}\"] }}\n");
+        var text = new StringBuilder($"cluster: web\nkey_file: k\ntiming: lan\n{(quorum is null ? "" : $"quorum: {quorum}\n")}nodes:\n");
+        for (var id = 1; id <= count + absent; id++) text.Append(CultureInfo.InvariantCulture, $"  - {{ name: n{id}, id: {id}, links: [\"127.0.0.{id}:{port}\"] }}\n");
         var list = new List<TestDaemon>();
         for (var id = 1; id <= count; id++)
         {
@@ -49,7 +54,7 @@ internal sealed class TestDaemons : IAsyncDisposable
             await TestDaemon.WriteKeysAsync(Path.Combine(daemons._directory.FullName, "k"), $"1 active {TestDaemon.Secret("k")}");
             var result = ConfigurationReader.ReadFile(file, $"n{id}");
             var configuration = result.Configuration ?? throw new InvalidOperationException(string.Join('\n', result.Mistakes));
-            list.Add(await TestDaemon.StartAsync(configuration, configuration.Nodes[id - 1], Path.Combine(daemons._directory.FullName, $"n{id}"), time ?? TimeProvider.System));
+            list.Add(await TestDaemon.StartAsync(configuration, configuration.Nodes[id - 1], Path.Combine(daemons._directory.FullName, $"n{id}"), time ?? TimeProvider.System, memberships));
         }
         daemons.All = [.. list];
         foreach (var daemon in daemons.All) await daemon.UntilMembersAsync(count);
@@ -98,7 +103,7 @@ internal sealed class TestDaemon : IAsyncDisposable
     /// <summary>A connection of its own.</summary>
     public GrpcChannel Connect() => UnixChannel.Open(Socket, maxReceiveBytes: 64 * 1024 * 1024);
 
-    public static async Task<TestDaemon> StartAsync(ClusterConfiguration configuration, NodeConfiguration self, string directory, TimeProvider time)
+    public static async Task<TestDaemon> StartAsync(ClusterConfiguration configuration, NodeConfiguration self, string directory, TimeProvider time, int? memberships = null)
     {
         Directory.CreateDirectory(directory);
         var daemon = new TestDaemon { Id = self.Id.Value, File = configuration.File, Socket = Path.Combine(directory, "api.sock") };
@@ -107,10 +112,12 @@ internal sealed class TestDaemon : IAsyncDisposable
         var states = new NodeStates(configuration.Table, self.Id);
         var receipts = new ReceiptTable(configuration.Ring.MessageBytesMax);
         var hub = new GroupHub(self.Id, daemon._log);
-        var observer = new RingObserver(self.Id, boot.Short, new DeliveryLog(), daemon._views, daemon.Verdicts, daemon.Changes, hub, receipts, states, _ => { });
+        var observer = new RingObserver(self.Id, boot.Short, new RingRecords(new DeliveryLog(), daemon._views, daemon.Verdicts, daemon.Changes, hub, receipts, states), _ => { });
         ClusterKey[] keys = [new(1, true, SHA256.HashData("k"u8))];
+        var groups = ClusterConfiguration.GroupOptions(self.Id);
+        if (memberships is { } max) groups = groups with { LocalMembershipsMax = max };
         var start = new NodeStart(
-            configuration.LinkOptions(self.Id, keys), configuration.TotemOptions(self.Id), configuration.QuorumOptions(self.Id), null, ClusterConfiguration.GroupOptions(self.Id), boot,
+            configuration.LinkOptions(self.Id, keys), configuration.TotemOptions(self.Id), configuration.QuorumOptions(self.Id), null, groups, boot,
             daemon._state.RingSequence, daemon._state.ReservedUpTo, self.Id.Value);
         var options = new RingHostOptions { Peers = [.. configuration.Nodes.Select(n => new RingPeer(n.Id, n.Links))], Self = self.Id };
         daemon.Host = RingHost.Start(options, start, new AesGcmSuite(), observer, daemon._state);

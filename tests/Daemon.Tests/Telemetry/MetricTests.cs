@@ -41,6 +41,10 @@ public sealed partial class MetricTests
         ("membership.auth.denied", MetricKind.Counter, "{call}"),
         ("membership.audit.dropped", MetricKind.Counter, "{line}"),
         ("membership.disk.errors", MetricKind.Counter, "{error}"),
+        ("membership.certificate.left", MetricKind.Gauge, "s"),
+        ("membership.quorum.malformed", MetricKind.Counter, "{message}"),
+        ("rpc.server.call.duration", MetricKind.Histogram, "s"),
+        ("rpc.server.call.active", MetricKind.UpDown, "{call}"),
     ];
 
     [Fact]
@@ -201,6 +205,14 @@ public sealed partial class MetricTests
         Change("y", [a], [a], []);
         Change("z", [a], [a], []);
         Change("z", [], [], [a]);
+        Assert.Equal((2, 1), (metrics.GroupsOf(new NodeId(1)), metrics.GroupsOf(new NodeId(2))));
+        GroupMember c = new(new NodeId(2), 3, 2);
+        Change("x", [a, b, c], [c], []);
+        Change("x", [a, c], [], [b]);
+        Assert.Equal(1, metrics.GroupsOf(new NodeId(2)));
+        Change("x", [a], [], [c]);
+        Assert.Equal((2, 0), (metrics.GroupsOf(new NodeId(1)), metrics.GroupsOf(new NodeId(2))));
+        Change("x", [a, b], [b], []);
 
         var reading = metrics.Read(default, ["x", "none"]);
 

@@ -23,17 +23,17 @@ internal sealed class OneNode : IAsyncDisposable
 
     private OneNode(string telemetry, int nodes)
     {
-        var file = Path.Combine(_directory.FullName, "m.yaml");
+        var file = Path("m.yaml");
         var list = string.Concat(Enumerable.Range(1, nodes).Select(id => $"  - {{ name: n{id}, id: {id}, links: [\"127.0.0.{id}:{FreePort()}\"] }}\n"));
         var result = ConfigurationReader.Read(file, Encoding.UTF8.GetBytes($"cluster: lab\nkey_file: k\ntiming: fast\n{telemetry}nodes:\n{list}"), "n1");
         Assert.Empty(result.Mistakes.Select(m => m.ToString()));
-        File.WriteAllText(Path.Combine(_directory.FullName, "k"), "a key, for its age");
+        File.WriteAllText(Path("k"), "a key, for its age");
         Configuration = result.Configuration!;   // no mistakes, as just seen
         var self = Configuration.Nodes[0];
-        _state = StateDirectory.Open(Path.Combine(_directory.FullName, "state"), acceptNewIdentity: false);
+        _state = StateDirectory.Open(Path("state"), acceptNewIdentity: false);
         var boot = new BootId(1, 0xabcdef);
         var states = new NodeStates(Configuration.Table, self.Id);
-        var observer = new RingObserver(self.Id, boot.Short, new DeliveryLog(), Views, new QuorumHistory(Views), new QuorumChanges(), new GroupHub(self.Id, new GroupLog()), _receipts, states, happened => Telemetry?.Add(happened));
+        var observer = new RingObserver(self.Id, boot.Short, new RingRecords(new DeliveryLog(), Views, new QuorumHistory(Views), new QuorumChanges(), new GroupHub(self.Id, new GroupLog()), _receipts, states), happened => Telemetry?.Add(happened));
         ClusterKey[] keys = [new(1, true, SHA256.HashData("k"u8))];
         var start = new NodeStart(Configuration.LinkOptions(self.Id, keys), Configuration.TotemOptions(self.Id), Configuration.QuorumOptions(self.Id), null,
             ClusterConfiguration.GroupOptions(self.Id), boot, _state.RingSequence, _state.ReservedUpTo, 1);
@@ -62,6 +62,9 @@ internal sealed class OneNode : IAsyncDisposable
     public DaemonTelemetry? Telemetry { get; private set; }
 
     public HttpClient Page { get; private set; } = null!;   // set by StartAsync
+
+    /// <summary>A file of its directory.</summary>
+    public string Path(string name) => System.IO.Path.Combine(_directory.FullName, name);
 
     public static int FreePort()
     {

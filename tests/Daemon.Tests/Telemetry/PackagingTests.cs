@@ -14,6 +14,7 @@ public sealed partial class PackagingTests
     {
         await using var node = await OneNode.StartAsync(nodes: 2);
         node.Counters.Denied("membership.v1.AdminService/SetVotes", "read");
+        node.Counters.CertificateLeft = static () => TimeSpan.FromDays(20);
         var (_, page) = await node.GetAsync("metrics");
         var there = PageName().Matches(page).Select(found => found.Groups["name"].Value).ToHashSet();
 

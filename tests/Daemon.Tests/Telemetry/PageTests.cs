@@ -47,7 +47,7 @@ public sealed class PageTests
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
         var names = verbose.Split('\n', StringSplitOptions.RemoveEmptyEntries).SkipLast(1).Select(line => line.Split(' ', ':')[1]);
-        Assert.Equal(["ring", "quorum", "links", "disk", "clock_stall", "clients_slow"], names);
+        Assert.Equal(["ring", "quorum", "links", "disk", "clock_stall", "keys_expiring", "clients_slow"], names);
         Assert.Contains("[-] links: not up: A to n2\n", verbose, StringComparison.Ordinal);
         Assert.Contains("[+] ring: ", verbose, StringComparison.Ordinal);
         Assert.Equal("unhealthy\n", (await node.GetAsync("healthz")).Text);

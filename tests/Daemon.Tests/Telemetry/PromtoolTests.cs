@@ -1,3 +1,8 @@
+using Membership.Daemon.Tests.Access;
+using Membership.Grpc.Server;
+using Membership.Grpc.Unix;
+using Membership.V1;
+
 namespace Membership.Daemon.Tests.Telemetry;
 
 /// <summary>What promtool says about page and rules.</summary>
@@ -9,6 +14,11 @@ public sealed class PromtoolTests
     {
         await using var node = await OneNode.StartAsync("telemetry: { groups: [orders, \"a \\\"b\\\" \\\\ c\"] }\n", nodes: 3);
         node.Counters.Denied("membership.v1.AdminService/SetVotes", "read");
+        node.Counters.CertificateLeft = static () => TimeSpan.FromDays(20);
+        await using var server = await GrpcServer.StartAsync(
+            new GrpcServerSettings { SocketPath = node.Path("api.sock"), Options = node.Counters.Calls.Measure(new GrpcServerOptions()) }, map => map.MapGrpcService(new TestServices()), CancellationToken.None);
+        using var channel = UnixChannel.Open(node.Path("api.sock"));
+        await new MembershipService.MembershipServiceClient(channel).GetStatusAsync(new GetStatusRequest());
         var (_, page) = await node.GetAsync("metrics");
 
         var (code, text) = await Promtool.RunAsync(page, "check", "metrics");

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using Grpc.Core;
 using Membership.Cpg;
 using Membership.Daemon.Configuration;
@@ -21,12 +20,6 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
 
     /// <summary>Watches open at a time.</summary>
     public const int WatchesMax = 256;
-
-    /// <summary>Groups in one page of a list.</summary>
-    public const int PageGroupsMax = 1000;
-
-    /// <summary>Members in one page of a list; the group that exceeds it is its last.</summary>
-    public const int PageMembersMax = 20_000;
 
     /// <summary>A client that was cut off has this long to read why.</summary>
     private static readonly TimeSpan CutGrace = TimeSpan.FromSeconds(5);
@@ -83,9 +76,8 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
     /// <inheritdoc/>
     public override async Task<Proto.ListGroupsResponse> ListGroups(Proto.ListGroupsRequest request, ServerCallContext context)
     {
-        var limit = request.Limit == 0 ? PageGroupsMax : (int)Math.Min(request.Limit, PageGroupsMax);
-        var after = Encoding.UTF8.GetBytes(request.After);
-        return await AskAsync(ring => Page(ring.Node.Groups, after, limit, request.WithMembers), context.CancellationToken);
+        var page = new GroupPage(request);
+        return await AskAsync(ring => page.Of(ring.Node.Groups.Groups, ring.Node.Groups.MembersOf), context.CancellationToken);
     }
 
     /// <inheritdoc/>
@@ -94,7 +86,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         var (members, view) = await AskAsync(ring => (ring.Node.Groups.MembersOf(request.Group), ring.Node.View), context.CancellationToken);
         if (members.Count == 0)
             throw RichError.Of(StatusCode.NotFound, "GROUP_NOT_FOUND", $"nobody is in group {Printable.Value(request.Group)}. See which there are: mbr group list.").ToException();
-        var response = new Proto.GetGroupResponse { Group = Describe(request.Group, members, withMembers: true) };
+        var response = new Proto.GetGroupResponse { Group = GroupPage.Describe(request.Group, members, withMembers: true) };
         if (view is not null) response.View = new Proto.View { Id = view.Id.ToString(), Number = view.Number };
         return response;
     }
@@ -218,32 +210,6 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         {
             throw ApiErrors.Stopped(stopped.Message);
         }
-    }
-
-    private static Proto.ListGroupsResponse Page(CpgNode groups, byte[] after, int limit, bool withMembers)
-    {
-        var response = new Proto.ListGroupsResponse();
-        var members = 0;
-        foreach (var name in groups.Groups)
-        {
-            if (after.Length > 0 && Encoding.UTF8.GetBytes(name).AsSpan().SequenceCompareTo(after) <= 0) continue;
-            if (response.Groups.Count >= limit || members >= PageMembersMax)
-            {
-                response.More = true;
-                break;
-            }
-            var group = Describe(name, groups.MembersOf(name), withMembers);
-            members += group.Members.Count;
-            response.Groups.Add(group);
-        }
-        return response;
-    }
-
-    private static Proto.Group Describe(string name, IReadOnlyList<GroupMember> members, bool withMembers)
-    {
-        var group = new Proto.Group { Name = name, MemberCount = (uint)members.Count };
-        if (withMembers) group.Members.Add(members.Select(ProtoGroups.Member));
-        return group;
     }
 }
 

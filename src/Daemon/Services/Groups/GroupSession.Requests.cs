@@ -4,6 +4,7 @@ using Grpc.Core;
 using Membership.Cpg;
 using Membership.Daemon.Configuration;
 using Membership.Daemon.Ring;
+using Membership.Grpc.Errors;
 using Proto = Membership.V1;
 
 namespace Membership.Daemon.Services.Groups;
@@ -20,17 +21,20 @@ internal sealed partial class GroupSession
     /// <summary>Payload bytes of one session that may wait for the ring thread; one message may exceed it.</summary>
     public const int QueuedBytesMax = 8 * 1024 * 1024;
 
+    /// <summary>A client that has not opened its session this long after it called is cut off: until then it occupies a place and says nothing.</summary>
+    public static readonly TimeSpan OpenMax = TimeSpan.FromSeconds(5);
+
     private readonly Dictionary<uint, Subscription> _handles = [];
     private long _queuedBytes;
 
     /// <summary>Reads requests until the client ends them.</summary>
-    /// <exception cref="RpcException">The first request is not the right one, or the node leaves.</exception>
+    /// <exception cref="RpcException">The first request is not the right one or comes too late, or the node leaves.</exception>
     public async Task ReadAllAsync(IAsyncStreamReader<SessionRequest> requests, CancellationToken cancellationToken, CancellationToken leaving)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, leaving);
         try
         {
-            if (!await requests.MoveNext(either.Token)) return;
+            if (!await FirstAsync(requests, either.Token)) return;
             await OpenAsync(requests.Current, either.Token);
             while (await requests.MoveNext(either.Token)) await HandleAsync(requests.Current, either.Token);
         }
@@ -41,6 +45,24 @@ internal sealed partial class GroupSession
         finally
         {
             _window.Complete();
+        }
+    }
+
+    private async Task<bool> FirstAsync(IAsyncStreamReader<SessionRequest> requests, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(OpenMax, _services.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
+        try
+        {
+            return await requests.MoveNext(either.Token);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw RichError.Of(
+                StatusCode.DeadlineExceeded,
+                "NOT_OPENED_IN_TIME",
+                $"the session was not opened within {OpenMax.TotalSeconds} s. Send OpenSession as soon as the call has begun.",
+                ("limit_ms", OpenMax.TotalMilliseconds.ToString(CultureInfo.InvariantCulture))).ToException();
         }
     }
 

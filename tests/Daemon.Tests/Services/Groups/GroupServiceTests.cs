@@ -203,6 +203,75 @@ public sealed class GroupServiceTests
     }
 
     [Fact]
+    public async Task A_node_full_of_memberships_refuses_the_next_join_and_takes_it_after_a_leave()
+    {
+        await using var daemons = await TestDaemons.StartAsync(1, memberships: 3);
+        await using var first = await TestSession.OpenAsync(daemons[0]);
+        await using var second = await TestSession.OpenAsync(daemons[0]);
+        for (uint handle = 1; handle <= 3; handle++) await first.JoinAsync($"g{handle}", handle);
+        for (var joined = 0; joined < 3; joined++) await first.NextMembershipAsync();
+
+        await second.JoinAsync("g4", handle: 9);
+        var refused = await second.NextRefusalAsync();
+        await first.LeaveAsync(2);
+        Assert.Equal(Proto.GroupReason.Leave, (await first.NextMembershipAsync()).Reason);
+        await second.JoinAsync("g4", handle: 9);
+        var taken = await second.UntilMembersAsync(1);
+
+        Assert.Equal((9U, "MEMBERSHIPS_LIMIT"), (refused.Handle, refused.Reason));
+        Assert.Contains("as many memberships as it can hold", refused.Message, StringComparison.Ordinal);
+        Assert.Equal("g4", taken.Group);
+    }
+
+    [Theory]
+    [InlineData(Proto.DeliveryLevel.Agreed)]
+    [InlineData(Proto.DeliveryLevel.Safe)]
+    public async Task When_a_node_leaves_every_message_it_took_has_a_place_where_it_was_delivered_or_a_failure_and_was_not(Proto.DeliveryLevel level)
+    {
+        await using var daemons = await TestDaemons.StartAsync(2);
+        await using var reader = await TestSession.OpenAsync(daemons[1]);
+        await reader.JoinAsync("g");
+        await reader.UntilMembersAsync(1);
+        await using var sender = await TestSession.OpenAsync(daemons[0], window: uint.MaxValue, givesCredit: false);   // one task writes, another one reads
+        await sender.JoinAsync("g", withoutOwn: true);
+        await reader.UntilMembersAsync(2);
+        var sending = SendUntilTheEndAsync(sender, level);
+        var receiving = UntilGoneAsync(reader, sender.Self);
+        var receipts = new List<Proto.Receipt>();
+        var end = ReceiptsUntilTheEndAsync(sender, receipts);
+        await Task.WhenAny(end, Task.Delay(TimeSpan.FromMilliseconds(200)));   // messages are under way
+
+        await daemons[0].LeaveAsync();
+        var failure = await end.WaitAsync(TestDaemons.Limit);
+        var sent = await sending.WaitAsync(TestDaemons.Limit);
+        var delivered = await receiving.WaitAsync(TestDaemons.Limit);
+
+        Assert.Equal((StatusCode.Unavailable, "NODE_LEAVING"), (failure.StatusCode, RichError.From(failure)?.Reason));
+        Assert.InRange(receipts.Count, 1, sent);
+        var ordered = receipts.TakeWhile(receipt => receipt.Failure.Length == 0).ToList();
+        Assert.All(receipts.Skip(ordered.Count), receipt => Assert.NotEqual("", receipt.Failure));   // nothing is delivered behind a failure
+        Assert.DoesNotContain(receipts, receipt => receipt.Failure.Contains("unknown", StringComparison.OrdinalIgnoreCase));
+        Assert.Equal(ordered.Select(receipt => (receipt.Seq, receipt.Index)), delivered.Select(message => (message.Seq, message.Index)));
+        Assert.Equal(Enumerable.Range(0, ordered.Count).Select(number => $"{number}"), delivered.Select(message => message.Payload.ToStringUtf8()));
+    }
+
+    [Fact]
+    public async Task A_call_that_does_not_open_its_session_in_time_ends_with_a_status_and_an_opened_one_goes_on()
+    {
+        await using var daemons = await TestDaemons.StartAsync(1, new HastyTime(50));
+        using var channel = daemons[0].Connect();
+        await using var opened = await TestSession.OpenAsync(daemons[0]);
+        using var silent = daemons[0].Client(channel).Session();
+
+        var late = await Assert.ThrowsAsync<RpcException>(() => silent.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(TestDaemons.Limit));
+        await opened.JoinAsync("g");
+        await opened.UntilMembersAsync(1);
+
+        Assert.Equal((StatusCode.DeadlineExceeded, "NOT_OPENED_IN_TIME", "5000"), (late.StatusCode, RichError.From(late)?.Reason, RichError.From(late)?.Metadata["limit_ms"]));
+        Assert.Equal(1, daemons[0].Groups.SessionCount);
+    }
+
+    [Fact]
     public async Task Groups_are_listed_in_pages_and_described_and_a_missing_one_is_not_found()
     {
         await using var daemons = await TestDaemons.StartAsync(2);
@@ -258,6 +327,44 @@ public sealed class GroupServiceTests
         Assert.Equal((Proto.GroupReason.Leave, 0), (events[1].Membership.Reason, events[1].Membership.Members.Count));
         if (payloads) Assert.Empty(hashes);
         else Assert.Equal(System.Security.Cryptography.SHA256.HashData("hello"u8)[..8], Assert.Single(hashes));
+    }
+
+    private static async Task<int> SendUntilTheEndAsync(TestSession session, Proto.DeliveryLevel level)
+    {
+        for (var sent = 0; ; sent += 20)
+        {
+            try
+            {
+                await session.SendAsync(Enumerable.Range(sent, 20).Select(number => ByteString.CopyFromUtf8($"{number}")), level: level);
+            }
+            catch (Exception ended) when (ended is RpcException or InvalidOperationException)
+            {
+                return sent + 20;   // of the last ones it is not known whether the daemon took them
+            }
+        }
+    }
+
+    private static async Task<RpcException> ReceiptsUntilTheEndAsync(TestSession session, List<Proto.Receipt> receipts)
+    {
+        try
+        {
+            while (true) receipts.AddRange((await session.NextAsync(Proto.GroupEvent.EventOneofCase.Receipts)).Receipts.Receipts);
+        }
+        catch (RpcException ended)
+        {
+            return ended;
+        }
+    }
+
+    private static async Task<List<Proto.GroupMessage>> UntilGoneAsync(TestSession session, Proto.GroupMember gone)
+    {
+        List<Proto.GroupMessage> messages = [];
+        while (true)
+        {
+            var happened = await session.NextAsync();
+            if (happened.EventCase == Proto.GroupEvent.EventOneofCase.Message) messages.Add(happened.Message);
+            else if (happened.EventCase == Proto.GroupEvent.EventOneofCase.Membership && happened.Membership.Left.Contains(gone)) return messages;
+        }
     }
 
     private static async Task<List<(string Text, ulong Seq, uint Index)>> MessagesAsync(TestSession session, int count)
