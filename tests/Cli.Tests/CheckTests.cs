@@ -234,6 +234,16 @@ public sealed class CheckTests : IDisposable
     }
 
     [Fact]
+    public void The_doctor_tells_the_votes_once()
+    {
+        var verdict = new Quorum { Quorate = true, Votes = 3, VotesNeeded = 2, VotesExpected = 3, Reason = "3 of 3 votes, need 2" };
+        var unexplained = new Quorum(verdict) { Reason = "", Quorate = false };
+
+        Assert.Equal("3 of 3 votes, need 2", ClusterFindings.Quorum(verdict).Text);
+        Assert.Equal("not quorate: 3 of 3 votes, need 2", ClusterFindings.Quorum(unexplained).Text);
+    }
+
+    [Fact]
     public void A_late_timer_is_a_warning_when_it_nears_the_link_timeout()
     {
         Assert.Equal(CheckState.Ok, MachineFindings.Stalls(TimeSpan.FromMilliseconds(149), 600).State);

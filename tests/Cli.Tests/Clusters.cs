@@ -12,6 +12,8 @@ internal static class Clusters
         var status = Status(ClusterState.Healthy, self: 2, members: [1, 2, 3, 4, 5], age);
         foreach (var node in status.Nodes)
             Describe(node, NodeState.Member, age, node.Node == 2 ? [] : [Up("A", 180 + (node.Node * 10)), Up("B", 320)]);
+        foreach (var node in status.Nodes) node.Groups = 10 + node.Node;
+        status.Counters["rotation_ns"] = 175_400;
         return status;
     }
 

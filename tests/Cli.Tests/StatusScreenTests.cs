@@ -18,12 +18,12 @@ public sealed class StatusScreenTests
         Assert.Equal("""
              web  ● HEALTHY   quorate 5/5 votes (need 3)   view 42 (1.2a.9f3c51d0) for 3h12m   as of 0.0s ago, via n2
 
-             NODE  STATE   SINCE  VOTES  VERSION  LINK A    LINK B    NOTE
-             n1    member  3h12m  1      0.1.0    up 0.2ms  up 0.3ms
-             n2 *  member  3h12m  1      0.1.0    -         -         this node
-             n3    member  3h12m  1      0.1.0    up 0.2ms  up 0.3ms
-             n4    member  3h12m  1      0.1.0    up 0.2ms  up 0.3ms
-             n5    member  3h12m  1      0.1.0    up 0.2ms  up 0.3ms
+             NODE  STATE   SINCE  VOTES  VERSION  LINK A    LINK B    RING us  GROUPS  NOTE
+             n1    member  3h12m  1      0.1.0    up 0.2ms  up 0.3ms  -        11
+             n2 *  member  3h12m  1      0.1.0    -         -         175      12      this node
+             n3    member  3h12m  1      0.1.0    up 0.2ms  up 0.3ms  -        13
+             n4    member  3h12m  1      0.1.0    up 0.2ms  up 0.3ms  -        14
+             n5    member  3h12m  1      0.1.0    up 0.2ms  up 0.3ms  -        15
 
             """, run.Output);
     }
@@ -40,12 +40,12 @@ public sealed class StatusScreenTests
              │ link B to n4 is down, last heard 5.0s ago.
              └ next: mbr link matrix · mbr node list
 
-             NODE  STATE        SINCE  VOTES  VERSION  LINK A    LINK B     NOTE
-             n1    member       14s    1      0.1.0    up 0.2ms  up 0.3ms
-             n2 *  member       14s    1      0.1.0    -         -          this node
-             n3    unreachable  14s    1      0.1.0    down 14s  down 14s
-             n4    member       14s    1      0.1.0    up 0.2ms  down 5.0s
-             n5    member       14s    1      0.1.0    up 0.2ms  up 0.3ms
+             NODE  STATE        SINCE  VOTES  VERSION  LINK A    LINK B     RING us  GROUPS  NOTE
+             n1    member       14s    1      0.1.0    up 0.2ms  up 0.3ms   -        0
+             n2 *  member       14s    1      0.1.0    -         -          -        0       this node
+             n3    unreachable  14s    1      0.1.0    down 14s  down 14s   -        -
+             n4    member       14s    1      0.1.0    up 0.2ms  down 5.0s  -        0
+             n5    member       14s    1      0.1.0    up 0.2ms  up 0.3ms   -        0
 
             """, run.Output);
     }
@@ -62,12 +62,12 @@ public sealed class StatusScreenTests
              │ n1 n2 n3 unreachable on link A and B for 14s - probably a network split with this node on the smaller side, or these nodes are down.
              └ next: mbr link matrix · mbr node list · after repair nothing needs to be typed
 
-             NODE  STATE        SINCE  VOTES  VERSION  LINK A    LINK B    NOTE
-             n1    unreachable  14s    1      0.1.0    down 14s  down 14s
-             n2    unreachable  14s    1      0.1.0    down 14s  down 14s
-             n3    unreachable  14s    1      0.1.0    down 14s  down 14s
-             n4 *  member       14s    1      0.1.0    -         -         this node
-             n5    member       14s    1      0.1.0    up 0.2ms  up 0.2ms
+             NODE  STATE        SINCE  VOTES  VERSION  LINK A    LINK B    RING us  GROUPS  NOTE
+             n1    unreachable  14s    1      0.1.0    down 14s  down 14s  -        -
+             n2    unreachable  14s    1      0.1.0    down 14s  down 14s  -        -
+             n3    unreachable  14s    1      0.1.0    down 14s  down 14s  -        -
+             n4 *  member       14s    1      0.1.0    -         -         -        0       this node
+             n5    member       14s    1      0.1.0    up 0.2ms  up 0.2ms  -        0
 
             """, run.Output);
     }

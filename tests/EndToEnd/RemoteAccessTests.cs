@@ -1,7 +1,16 @@
+using System.Diagnostics;
 using System.Globalization;
+using System.Net.Security;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.RegularExpressions;
+using Google.Protobuf;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Membership.Grpc.Tls;
+using Membership.Grpc.Unix;
 using Membership.Namespaces;
+using Membership.V1;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -35,15 +44,29 @@ public partial class RemoteAccessTests(ITestOutputHelper output) : ClusterTest(o
         Assert.Contains("audit: uid:4711", Node(1).Daemon.Log, StringComparison.Ordinal);
     }
 
+    [RootFact("setpriv")]
+    public async Task Where_no_role_is_granted_another_user_is_told_that_the_socket_is_closed_to_him()
+    {
+        await StartAsync(new ClusterPlan { Nodes = 1 });
+        Open(Cluster.Folder);
+
+        var closed = WhoAmI(Nobody, Nobody);
+
+        Assert.Equal(Denied, closed.Code);
+        Assert.Contains("\"code\":\"MB1203\"", closed.Error, StringComparison.Ordinal);
+        Assert.Contains($"cannot reach the daemon at {Node(1).SocketPath}: permission denied", closed.Error, StringComparison.Ordinal);
+        Assert.Contains($"uid {Nobody}", closed.Error, StringComparison.Ordinal);
+    }
+
     [RootFact("openssl ss")]
     public async Task A_connection_whose_other_machine_is_cut_off_ends_within_five_seconds_and_an_idle_one_does_not()
     {
         Prepare(new ClusterPlan { Nodes = 1, Strangers = 1, MoreConfiguration = "api: { tcp: \"10.98.0.0/24:7801\" }\n" });
-        Certificates();
+        Certificates("client");
         Node(1).Start();
         await Cluster.OneViewAsync(NamespaceCluster.FormationLimit);
         var tls = Path.Combine(Cluster.Folder, "tls");
-        using var client = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(
+        using var client = Process.Start(new ProcessStartInfo(
             "ip", ["netns", "exec", Cluster.Network.Namespace(VirtualNetwork.StrangerFirst), "openssl", "s_client", "-tls1_3", "-alpn", "h2", "-quiet",
                 "-CAfile", $"{tls}/ca.pem", "-cert", $"{tls}/client.pem", "-key", $"{tls}/client.key", "-connect", "10.98.0.1:7801"])
         {
@@ -66,6 +89,18 @@ public partial class RemoteAccessTests(ITestOutputHelper output) : ClusterTest(o
         {
             client.Kill(entireProcessTree: true);
         }
+    }
+
+    [RootFact]
+    public async Task A_member_whose_machine_loses_its_cable_is_out_of_its_group_within_five_seconds()
+    {
+        await MemberIsCutOffAsync(isBusy: false, () => Cluster.Network.SetCables(VirtualNetwork.StrangerFirst, plugged: false));
+    }
+
+    [RootFact]
+    public async Task A_member_whose_answers_are_dropped_while_messages_flow_is_out_of_its_group_within_five_seconds()
+    {
+        await MemberIsCutOffAsync(isBusy: true, () => Cluster.Network.Deafen(1, VirtualNetwork.StrangerFirst));
     }
 
     [RootFact]
@@ -97,6 +132,133 @@ public partial class RemoteAccessTests(ITestOutputHelper output) : ClusterTest(o
         Assert.Contains("systemctl reload membershipd", all.ToString(), StringComparison.Ordinal);
     }
 
+    [RootFact]
+    public async Task A_node_is_stopped_from_another_machine_by_who_has_the_role_and_by_nobody_else()
+    {
+        Prepare(new ClusterPlan { Nodes = 3, MoreConfiguration = "api: { tcp: \"10.98.0.0/24:7801\", roles: { read: [\"cert:reader\"], operate: [\"cert:operator\"] } }\n" });
+        Certificates("operator", "reader");
+        foreach (var node in Cluster.Nodes) node.Start();
+        await Cluster.OneViewAsync(NamespaceCluster.FormationLimit);
+
+        var denied = Execute(Stop("n2", 2, "reader"));
+        var other = Execute(Stop("n3", 2, "operator"));
+        Assert.True(Node(2).IsRunning);
+        var stopped = Execute(Stop("n2", 2, "operator"));
+        Output.WriteLine($"{denied.Error}{other.Error}{stopped.Output}{stopped.Error}");
+
+        Assert.Equal(Denied, denied.Code);
+        Assert.Contains("\"code\":\"MB1301\"", denied.Error, StringComparison.Ordinal);
+        Assert.Contains("AdminService/Leave needs the role operate; you are cert:reader with the role read", denied.Error, StringComparison.Ordinal);
+        Assert.Equal(64, other.Code);
+        Assert.Contains("is that of n2, not of n3", other.Error, StringComparison.Ordinal);
+        Assert.True(stopped.Code == 0, stopped.Error);
+        Assert.Contains("\"stopped\":true", stopped.Output, StringComparison.Ordinal);
+        Assert.Equal(0, await Node(2).Daemon.ExitAsync(Patience));
+        var view = await Cluster.OneViewAsync(Patience, NodesOf(1, 3));
+        Assert.Equal([1U, 3U], view.Members.Select(member => member.Node));
+        Assert.Contains("audit: cert:operator (operate) called membership.v1.AdminService/Leave", Node(2).Daemon.Log, StringComparison.Ordinal);
+        Assert.Contains("audit: cert:reader (read) was refused membership.v1.AdminService/Leave", Node(2).Daemon.Log, StringComparison.Ordinal);
+    }
+
+    // A group of a member of another machine and a local one; the cut may come while the stream is idle or full.
+    private async Task MemberIsCutOffAsync(bool isBusy, Action cut)
+    {
+        Prepare(new ClusterPlan { Nodes = 1, Strangers = 1, MoreConfiguration = "api: { tcp: \"10.98.0.0/24:7801\", roles: { app: [\"cert:client\"] } }\n" });
+        Certificates("client");
+        Node(1).Start();
+        await Cluster.OneViewAsync(NamespaceCluster.FormationLimit);
+        using var local = UnixChannel.Open(Node(1).SocketPath);
+        using var remote = StrangerChannel("client");
+        using var staying = await JoinAsync(local);
+        using var leaving = await JoinAsync(remote);
+        while ((await NextAsync(staying)).Membership?.Members.Count != 2)
+        {
+            // until both are in
+        }
+        using var stop = new CancellationTokenSource();
+        var reading = ReadAsync(leaving);
+        var sending = isBusy ? SendAsync(staying, stop.Token) : Task.CompletedTask;
+
+        cut();
+        var from = Stopwatch.GetTimestamp();
+        GroupMembership? change = null;
+        while (change is not { Left.Count: 1 }) change = (await NextAsync(staying)).Membership;
+        var took = Stopwatch.GetElapsedTime(from);
+        await stop.CancelAsync();
+        await sending;
+
+        Output.WriteLine($"out of the group after {took.TotalSeconds:0.00} s");
+        Assert.Equal(GroupReason.ProcessDown, change.Reason);
+        Assert.InRange(took.TotalSeconds, 1, 7);   // five, and what polling and a probe's pace add
+        leaving.Dispose();
+        await reading;
+    }
+
+    private static async Task<AsyncDuplexStreamingCall<GroupRequest, GroupResponse>> JoinAsync(GrpcChannel channel)
+    {
+        var call = new GroupService.GroupServiceClient(channel).Session();
+        await call.RequestStream.WriteAsync(new GroupRequest { Open = new OpenSession { Name = "test", WindowBytes = uint.MaxValue } });   // the stream's own flow control is enough
+        await call.RequestStream.WriteAsync(new GroupRequest { Join = new JoinGroup { Handle = 1, Group = "g" } });
+        return call;
+    }
+
+    private static async Task<GroupEvent> NextAsync(AsyncDuplexStreamingCall<GroupRequest, GroupResponse> session)
+    {
+        while (await session.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Patience))
+        {
+            if (session.ResponseStream.Current.Events.LastOrDefault(happened => happened.Membership is not null) is { } change) return change;
+        }
+        throw new InvalidOperationException("the session ended");
+    }
+
+    private static async Task ReadAsync(AsyncDuplexStreamingCall<GroupRequest, GroupResponse> session)
+    {
+        try
+        {
+            while (await session.ResponseStream.MoveNext(CancellationToken.None))
+            {
+                // what comes is of no interest
+            }
+        }
+        catch (RpcException)
+        {
+            // it was cut off, which is what the test is about
+        }
+    }
+
+    private static async Task SendAsync(AsyncDuplexStreamingCall<GroupRequest, GroupResponse> session, CancellationToken cancellationToken)
+    {
+        var message = new GroupRequest { Send = new SendToGroup { Handle = 1, Payloads = { ByteString.CopyFrom(new byte[1000]) }, WithoutReceipts = true } };
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            await session.RequestStream.WriteAsync(message, CancellationToken.None);
+            await Task.Delay(5, CancellationToken.None);
+        }
+    }
+
+    // From the other machine: the socket lives in its namespace.
+    private GrpcChannel StrangerChannel(string who)
+    {
+        var tls = Path.Combine(Cluster.Folder, "tls");
+        var identity = TlsIdentity.Load(new TlsFiles { Authorities = $"{tls}/ca.pem", Certificate = $"{tls}/{who}.pem", Key = $"{tls}/{who}.key" });
+        var handler = new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, cancellationToken) =>
+            {
+                var socket = Cluster.Network.OpenSocket(VirtualNetwork.StrangerFirst, SocketType.Stream, ProtocolType.Tcp);
+                await socket.ConnectAsync(VirtualNetwork.Address(1), 7801, cancellationToken);
+                var stream = new SslStream(new NetworkStream(socket, ownsSocket: true));
+                await stream.AuthenticateAsClientAsync(identity.ClientOptions(VirtualNetwork.Address(1).ToString()), cancellationToken);
+                return stream;
+            },
+        };
+        return GrpcChannel.ForAddress("https://10.98.0.1:7801", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+    }
+
+    // Typed on node 1: what happens is seen by the own daemon, over mutual TLS as well.
+    private static string Stop(string name, int at, string who) =>
+        $"mbr node stop {name} --json --at https://10.98.0.{at}:7801 --socket https://10.98.0.1:7801 --tls-ca tls/ca.pem --tls-cert tls/{who}.pem --tls-key tls/{who}.key";
+
     private string Run(string script)
     {
         var (code, said, error) = Execute(script);
@@ -118,7 +280,9 @@ public partial class RemoteAccessTests(ITestOutputHelper output) : ClusterTest(o
         from line in block.Groups["commands"].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries)
         select line;
 
-    private void Certificates() => Run("mbr ca init --dir tls; mbr ca issue node --node --san 10.98.0.1 --dir tls; mbr ca issue client --dir tls");
+    private void Certificates(params string[] clients) => Run(
+        $"mbr ca init --dir tls; mbr ca issue node --node --san {string.Join(' ', Cluster.Nodes.Select(node => VirtualNetwork.Address(node.Id)))} --dir tls\n"
+        + string.Join('\n', clients.Select(client => $"mbr ca issue {client} --dir tls")));
 
     private int Established() => Command.Run("ip", "netns", "exec", Cluster.Network.Namespace(1), "ss", "-Htn", "state", "established", "( sport = :7801 )")
         .Split('\n', StringSplitOptions.RemoveEmptyEntries).Length;

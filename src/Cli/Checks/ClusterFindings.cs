@@ -16,7 +16,7 @@ internal static class ClusterFindings
     /// <summary>The verdict of quorum.</summary>
     public static Finding Quorum(Quorum quorum)
     {
-        var text = $"{quorum.Votes} of {quorum.VotesExpected} votes, need {quorum.VotesNeeded}{(quorum.Reason.Length > 0 ? $": {quorum.Reason}" : "")}";
+        var text = quorum.Reason.Length > 0 ? quorum.Reason : $"{quorum.Votes} of {quorum.VotesExpected} votes, need {quorum.VotesNeeded}";   // the reason has the votes in it
         return quorum.Quorate ? Finding.Good("quorum", text) : Finding.Bad("quorum", $"not quorate: {text}", "see mbr quorum status and mbr link matrix");
     }
 

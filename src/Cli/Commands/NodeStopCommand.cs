@@ -17,7 +17,7 @@ internal static class NodeStopCommand
     {
         var command = new Command("stop", "Make a daemon leave the cluster and end: this node's, or with --at another's. Waits until it is gone from the view.");
         var node = new Argument<string?>("NAME") { Description = "The node that is meant; refused when the daemon asked is another (default: the daemon's own).", Arity = ArgumentArity.ZeroOrOne };
-        var at = new Option<string?>("--at") { Description = "Where the daemon to stop is reached, when it is not the one of --socket.", HelpName = "PATH" };
+        var at = new Option<string?>("--at") { Description = "Where the daemon to stop is reached, when it is not the one of --socket: a path, or https://HOST:PORT.", HelpName = "PATH" };
         var wait = new Option<string>("--wait") { Description = "How long to wait until it is gone.", HelpName = "DURATION", DefaultValueFactory = static _ => "30s" };
         command.Arguments.Add(node);
         command.Options.Add(at);
@@ -91,9 +91,9 @@ internal static class NodeStopCommand
         {
             return false;
         }
-        catch (CliException slow) when (slow.Entry == ErrorCatalogue.TimedOut)
+        catch (CliException leaving) when (leaving.Entry == ErrorCatalogue.TimedOut || leaving.Entry == ErrorCatalogue.CertificateRefused)
         {
-            return true; // it is busy leaving
+            return true; // it is busy leaving, or closes a connection before its first answer: it has taken this certificate before
         }
     }
 }

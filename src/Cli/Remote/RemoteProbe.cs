@@ -42,6 +42,10 @@ internal static class RemoteProbe
         {
             throw new CliException(ErrorCatalogue.ConnectFailed, failed, ("socket", address), ("detail", failed.Message));
         }
+        catch (IOException broken)
+        {
+            throw new CliException(ErrorCatalogue.ConnectFailed, broken, ("socket", address), ("detail", Innermost(broken).TrimEnd('.')));   // it ended during the handshake
+        }
     }
 
     // In TLS 1.3 this side is through before the server has looked at its certificate: a refusal comes in place of the first answer.

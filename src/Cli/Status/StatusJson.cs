@@ -99,6 +99,7 @@ internal sealed class StatusJson(string socket)
         json.WriteNumber("votes", node.Votes);
         json.WriteString("version", node.Version);
         json.WriteNumber("since_ms", node.SinceMs);
+        json.WriteNumber("groups", node.Groups);
         json.WriteStartArray("hears");
         foreach (var heard in node.Hears)
             json.WriteNumberValue(heard);

@@ -27,7 +27,7 @@ internal sealed class StatusScreen(string socket, Terminal terminal)
     {
         var links = nodes.SelectMany(static node => node.Links).Select(static link => link.Name)
             .Distinct().Order(StringComparer.Ordinal).ToList();
-        var table = new Table(["NODE", "STATE", "SINCE", "VOTES", "VERSION", .. links.Select(static link => $"LINK {link}"), "NOTE"]);
+        var table = new Table(["NODE", "STATE", "SINCE", "VOTES", "VERSION", .. links.Select(static link => $"LINK {link}"), "RING us", "GROUPS", "NOTE"]);
         foreach (var node in nodes)
             table.Row(Row(status, node, links));
         return table;
@@ -52,6 +52,8 @@ internal sealed class StatusScreen(string socket, Terminal terminal)
         NodeState.HeldOut => Tone.Warning,
         _ => Tone.Bad,
     });
+
+    private static string Whole(long number) => number.ToString(CultureInfo.InvariantCulture);
 
     private void Headline(Screen screen, GetStatusResponse status, TimeSpan age)
     {
@@ -91,11 +93,13 @@ internal sealed class StatusScreen(string socket, Terminal terminal)
             new(isSelf ? $"{node.Name} *" : node.Name),
             StateCell(node.State),
             new(Durations.Age(node.SinceMs)),
-            new(node.Votes.ToString(CultureInfo.InvariantCulture)),
+            new(Whole((long)node.Votes)),
             new(node.Version.Length > 0 ? node.Version : "-"),
         };
         foreach (var name in links)
             row.Add(node.Links.FirstOrDefault(link => link.Name == name) is { } link ? LinkCell(link) : new Span("-"));
+        row.Add(new Span(isSelf && status.Counters.GetValueOrDefault("rotation_ns") is > 0 and var rotation ? Whole(rotation / 1000) : "-"));   // each node measures its own
+        row.Add(new Span(node.State == NodeState.Member ? Whole(node.Groups) : "-"));
         row.Add(new Span(isSelf ? "this node" : ""));
         return row;
     }
