@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds everything, checks the format and runs all tests. Last line: "N passed, N failed, N skipped". Exit 0 only when all is well.
 #   ./test.sh          everything that guards a commit, in less than 20 minutes on two cores
-#   ./test.sh deep     the same with long campaigns (stages and tests read MEMBERSHIP_TEST_DEPTH=deep), for hours
+#   ./test.sh deep     the same with long campaigns (stages and tests read MEMBERSHIP_TEST_DEPTH=deep), for hours; writes docs/proof.md
 #
 # To add tests: an xunit project named tests/*.Tests (or with <IsTestProject>) that is in Membership.sln is found by itself.
 # To add another stage: write a function stage_NAME that prints what it likes and, as its LAST line, "N passed, N failed, N skipped"
@@ -9,8 +9,11 @@
 set -uo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" || exit 74
 
-stages=(packages restore build format launchers tests campaign)
+stages=(packages restore build format launchers tests campaign explore mutants)
 campaign_seeds=2300                   # of five nodes, at least 50 simulated hours
+explore_iterations=500                # schedules of each suite of tests/coyote, at least 20 000 in all
+explore_iterations_deep=25000         # at least a million in all
+mutants_picked=3                      # planted bugs looked for each time: others with each commit and day
 hang_limit=6min                       # a test project that says nothing for so long is stopped and has failed
 results=$PWD/.build/test-results
 
@@ -19,6 +22,7 @@ case "${1:-}" in
     deep) depth=deep ;;
     *) echo "usage: ./test.sh [deep]" >&2; exit 64 ;;
 esac
+[[ $depth == deep ]] && stages+=(proof)
 export MEMBERSHIP_TEST_DEPTH=$depth DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
 if [[ -z ${HOME:-} || ! -w ${HOME:-/nonexistent} ]]; then
     export HOME=$PWD/.build/home
@@ -132,6 +136,47 @@ stage_campaign() {
         echo "0 passed, 1 failed, 0 skipped"
         return 1
     fi
+}
+
+# The alarm itself, schedules that once failed, fresh ones of every suite. Suites that are searched exhaustively are searched to their end.
+stage_explore() {
+    local runner=tests/coyote/Runner/bin/Release/net10.0/Membership.Exploration.dll iterations=$explore_iterations seed
+    seed=$(date +%s)
+    [[ $depth == deep ]] && iterations=$explore_iterations_deep
+    dotnet "$runner" --canary >.build/canary.log
+    local canary=$?
+    cat .build/canary.log
+    echo "explorer: $iterations schedules of each suite from seed $seed"
+    dotnet "$runner" --iterations "$iterations" --seed "$seed" --jobs "$(nproc)" >.build/explore.log
+    local suites=$?
+    grep -v '^  ' .build/explore.log    # without the share of each strategy, unless it is wanted
+    add_up .build/canary.log .build/explore.log
+    ((canary == 0 && suites == 0))
+}
+
+# A few planted bugs, or all of them: whoever should find them must.
+stage_mutants() {
+    if [[ $depth == deep ]]; then tests/coyote/mutants/run.sh --cpu 60; else tests/coyote/mutants/run.sh --cpu 20 --pick "$mutants_picked"; fi
+}
+
+# Writes what the deep run found into docs/proof.md, between its two marks.
+stage_proof() {
+    local out=.build/proof.md
+    {
+        printf '%s, commit `%s`, %s cores, by `./test.sh deep`:\n\n' "$(date -u +%Y-%m-%d)" "$(git rev-parse --short HEAD)" "$(nproc)"
+        printf '### Simulator\n\n```\n%s\n```\n\n' "$(grep -E '^(simulator|runs|simulated|views|datagrams)' .build/stage-campaign.log)"
+        printf '### Explorer\n\n```\n%s\n```\n\n' "$(grep -v -e '^== ' -e ' passed, ' .build/stage-explore.log)"
+        printf '### Fuzzer\n\n```\n%s\n```\n\n' "$(grep -v -e '^== ' -e ' passed, ' .build/stage-fuzz.log)"
+        printf '### Planted bugs\n\n%s\n' "$(grep '^|' .build/stage-mutants.log)"
+    } >"$out"
+    awk -v new="$out" '/^<!-- deep run: end -->/ { skip = 0 } !skip { print } /^<!-- deep run: begin -->/ { while ((getline line < new) > 0) print line; skip = 1 }' docs/proof.md >.build/proof-new.md &&
+        grep -q '^<!-- deep run: end -->' .build/proof-new.md && cp .build/proof-new.md docs/proof.md || return 1
+    echo "0 passed, 0 failed, 0 skipped"
+}
+
+# The sum of the summary lines of several programs.
+add_up() {
+    tail -qn 1 "$@" | awk -v programs=$# '/ passed, .* failed, .* skipped$/ { p += $1; f += $3; s += $5; n++ } END { if (n < programs) f++; printf "%d passed, %d failed, %d skipped\n", p, f, s }'
 }
 
 passed=0 failed=0 skipped=0 started=$SECONDS
