@@ -157,6 +157,18 @@ public class SearchTests
     }
 
     [Fact]
+    public void The_same_state_with_a_debt_is_another_one()
+    {
+        static void Test(IExploration exploration)
+        {
+            if (exploration.NextBoolean()) exploration.Hot("debt");
+            exploration.Observe(5);
+        }
+
+        Assert.Single(Explorer.Run(Test, Search("dfs")).Failures);
+    }
+
+    [Fact]
     public void A_search_stopped_by_its_number_of_iterations_is_not_exhausted()
     {
         var result = Explorer.Run(Models.Grid(3, 3, observes: false), Search("dfs") with { Iterations = 100 });

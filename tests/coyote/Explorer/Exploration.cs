@@ -96,7 +96,11 @@ internal sealed class Exploration : IExploration
 
     public void Observe(ulong stateHash)
     {
-        if (_states is not null && _states.Add(stateHash)) Outcome.NewStates++;
+        if (_states is not null && _states.Add(stateHash))
+        {
+            Outcome.NewStates++;
+            Outcome.ChoicesToNews = Outcome.Choices;
+        }
         Outcome.StatesPath = SplitMix.Mix(Outcome.StatesPath ^ stateHash);
         if (_strategy.GoesOnFrom(stateHash ^ _monitors.Fingerprint, _stepsMax - Outcome.Steps)) return;
         Outcome.IsPruned = true;

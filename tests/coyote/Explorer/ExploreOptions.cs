@@ -12,7 +12,7 @@ public sealed record ExploreOptions
     /// <summary>At most as many iterations. Depth-first search may end earlier: when it has seen everything.</summary>
     public long Iterations { get; init; } = 1000;
 
-    /// <summary>No iteration starts later than this after the beginning; null for no limit.</summary>
+    /// <summary>No iteration but the first starts later than this after the beginning; null for no limit.</summary>
     public TimeSpan? TimeMax { get; init; }
 
     /// <summary>

@@ -25,6 +25,9 @@ internal sealed class IterationOutcome
     /// <summary>States told that this thread had not seen.</summary>
     public int NewStates { get; set; }
 
+    /// <summary>Choices made when the last of them was told: what follows led to nothing new.</summary>
+    public int ChoicesToNews { get; set; }
+
     /// <summary>The step bound ended it.</summary>
     public bool IsCutOff { get; set; }
 
@@ -49,6 +52,7 @@ internal sealed class IterationOutcome
         Path = 0;
         StatesPath = 0;
         NewStates = 0;
+        ChoicesToNews = 0;
         IsCutOff = false;
         IsPruned = false;
         HasFailed = false;

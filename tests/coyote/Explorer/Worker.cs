@@ -56,7 +56,7 @@ internal sealed class Worker
             for (long iteration = _number; iteration < _options.Iterations; iteration += _jobs)
             {
                 if (isOver() || _options.Cancellation.IsCancellationRequested) return;
-                if (_options.TimeMax is { } limit && Stopwatch.GetElapsedTime(started) >= limit) return;
+                if (iteration > 0 && _options.TimeMax is { } limit && Stopwatch.GetElapsedTime(started) >= limit) return;
                 if (NextSlot(_options.Seed + (ulong)iteration) is not { } slot) return;
                 One(slot, iteration, failed);
             }
@@ -74,7 +74,7 @@ internal sealed class Worker
         var outcome = _exploration.Run(_test, slot.Strategy, seed);
         slot.Count(outcome, Schedules.Add(outcome.Path));
         if (outcome.IsCutOff) CutOff++;
-        if (outcome.NewStates > 0 && slot.FeedsCorpus) _corpus.Add(outcome.Decisions);
+        if (outcome.NewStates > 0 && slot.FeedsCorpus) _corpus.Add(outcome.Decisions[..outcome.ChoicesToNews]);
         if (outcome.HasFailed) Keep(outcome.ToFailure(), slot, seed, iteration, failed);
         else if (_options.CheckEvery > 0 && iteration / _jobs % _options.CheckEvery == 0 && !outcome.IsPruned) Check(outcome, slot, seed, iteration, failed);
     }

@@ -1,12 +1,16 @@
 namespace Membership.Explorer.Strategies;
 
-/// <summary>Runs that reached states nobody had seen, kept to be changed and tried again. One per thread.</summary>
+/// <summary>Beginnings of runs, each up to the last state that nobody had seen, kept to be gone on from in other ways. One per thread.</summary>
 internal sealed class Corpus
 {
-    /// <summary>Runs kept; a new one takes the place of a random old one.</summary>
+    /// <summary>Beginnings kept; a new one takes the place of a random old one.</summary>
     public const int RunsMax = 256;
 
+    /// <summary>The one least often used of so many drawn is taken.</summary>
+    private const int Drawn = 3;
+
     private readonly List<Decision[]> _runs = [];
+    private readonly int[] _uses = new int[RunsMax];
     private SplitMix _random = new(0);
 
     public int Count => _runs.Count;
@@ -14,20 +18,33 @@ internal sealed class Corpus
     public void Add(ReadOnlySpan<Decision> run)
     {
         if (run.IsEmpty) return;
-        if (_runs.Count < RunsMax) _runs.Add(run.ToArray());
-        else _runs[_random.Below(RunsMax)] = run.ToArray();
+        var at = _runs.Count < RunsMax ? _runs.Count : _random.Below(RunsMax);
+        if (at == _runs.Count) _runs.Add(run.ToArray());
+        else _runs[at] = run.ToArray();
+        _uses[at] = 0;
     }
 
-    public ReadOnlySpan<Decision> One(ref SplitMix random) => _runs[random.Below(_runs.Count)];
+    public ReadOnlySpan<Decision> One(ref SplitMix random)
+    {
+        var least = random.Below(_runs.Count);
+        for (var i = 1; i < Drawn; i++)
+        {
+            var other = random.Below(_runs.Count);
+            if (_uses[other] < _uses[least]) least = other;
+        }
+        _uses[least]++;
+        return _runs[least];
+    }
 }
 
-/// <summary>Takes a run that reached new states, changes it (cut and go on at random, splice two, swap neighbours, another value) and plays it.</summary>
+/// <summary>Plays the beginning of a run up to its last new state and goes on at random; now and then it changes the beginning too: cuts it, splices two, swaps neighbours, gives another answer.</summary>
 internal sealed class CoverageGuided(Corpus corpus) : Strategy
 {
     /// <summary>One in so many iterations is a plain random walk: what nobody has tried cannot be found by changing what was tried.</summary>
     private const int FreshOneIn = 8;
 
-    private const int ChangesMax = 4;
+    /// <summary>One in so many beginnings is changed.</summary>
+    private const int ChangedOneIn = 4;
 
     private readonly TracePlayer _player = new();
     private Decision[] _list = new Decision[256];
@@ -40,7 +57,8 @@ internal sealed class CoverageGuided(Corpus corpus) : Strategy
         if (corpus.Count > 0 && random.Below(FreshOneIn) > 0)
         {
             Copy(corpus.One(ref random), 0);
-            for (var changes = 1 + random.Below(ChangesMax); changes > 0 && _length > 1; changes--) Change(ref random);
+            _length = random.Below(_length + 1);
+            if (_length > 0 && random.Below(ChangedOneIn) == 0) Change(ref random);
         }
         _player.Load(_list.AsSpan(0, _length), isLoose: true, endsFair: true);
         _player.Begin(seed);
