@@ -32,11 +32,11 @@ internal sealed class RingHost : IReservationSink, IAsyncDisposable
     private readonly Mailbox _mailbox;
     private readonly RingLoop _loop;
 
-    private RingHost(RingHostOptions options, NodeStart start, ICipherSuite ciphers, IRingObserver observer, IReservationStore reservations)
+    private RingHost(RingHostOptions options, NodeStart start, ICipherSuite ciphers, IRingObserver observer, IReservationStore reservations, IRingPorts? ports)
     {
         _options = options;
         _mailbox = new Mailbox(options.SubmitCapacity);
-        _loop = new RingLoop(options, start, ciphers, Clock, _mailbox, observer, reservations, this);
+        _loop = new RingLoop(options, start, ciphers, Clock, _mailbox, observer, reservations, this, ports);
     }
 
     /// <summary>The clock of this host.</summary>
@@ -49,7 +49,22 @@ internal sealed class RingHost : IReservationSink, IAsyncDisposable
     /// <exception cref="LinkBindException">No link at all can be bound (exit code 74): names each address and errno.</exception>
     public static RingHost Start(RingHostOptions options, NodeStart start, ICipherSuite ciphers, IRingObserver observer, IReservationStore reservations)
     {
-        var host = new RingHost(options, start, ciphers, observer, reservations);
+        var host = Open(options, start, ciphers, observer, reservations);
+        new Thread(host.Run) { Name = "ring", IsBackground = true }.Start();
+        return host;
+    }
+
+    /// <summary>As <see cref="Start"/>, but leaves it to the caller to give it a thread, by <see cref="Run"/>.</summary>
+    /// <param name="options">Settings.</param>
+    /// <param name="start">Of the node.</param>
+    /// <param name="ciphers">Seal and open.</param>
+    /// <param name="observer">Sees what the node reports.</param>
+    /// <param name="reservations">Makes durable what must be.</param>
+    /// <param name="ports">In place of sockets.</param>
+    /// <exception cref="LinkBindException">No link at all can be bound.</exception>
+    public static RingHost Open(RingHostOptions options, NodeStart start, ICipherSuite ciphers, IRingObserver observer, IReservationStore reservations, IRingPorts? ports = null)
+    {
+        var host = new RingHost(options, start, ciphers, observer, reservations, ports);
         try
         {
             host._loop.Open();
@@ -60,7 +75,6 @@ internal sealed class RingHost : IReservationSink, IAsyncDisposable
             throw;
         }
 
-        new Thread(host.Run) { Name = "ring", IsBackground = true }.Start();
         return host;
     }
 
@@ -156,7 +170,8 @@ internal sealed class RingHost : IReservationSink, IAsyncDisposable
         return true;
     }
 
-    private void Run()
+    /// <summary>What the ring thread does from its start to its end. Once, on a thread of its own.</summary>
+    public void Run()
     {
         var exit = _loop.Run();
         _loop.Dispose();

@@ -10,7 +10,7 @@ namespace Membership.Daemon.Ring;
 internal sealed partial class RingLoop : INodeEffects
 {
     void INodeEffects.Transmit(LinkId link, NodeSet targets, ReadOnlySpan<byte> datagrams, int segmentBytes) =>
-        _io.Transmit(link, targets, datagrams, segmentBytes);
+        _ports.Transmit(link, targets, datagrams, segmentBytes);
 
     void INodeEffects.Deliver(in Delivery delivery, ReadOnlySpan<byte> payload)
     {
@@ -68,9 +68,9 @@ internal sealed partial class RingLoop : INodeEffects
 
     void INodeEffects.Reserve(ulong upTo) => _reservations.Request(upTo, _reservationSink);
 
-    void INodeEffects.Neighbours(NodeSet neighbours) => _tripwires.SetNeighbours(_now, neighbours);
+    void INodeEffects.Neighbours(NodeSet neighbours) => _ports.SetNeighbours(_now, neighbours);
 
-    void INodeEffects.DiscardReceived() => _io.Discard();
+    void INodeEffects.DiscardReceived() => _ports.Discard();
 
     void INodeEffects.Fact(NodeFact fact)
     {

@@ -36,9 +36,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     private readonly IReservationStore _reservations;
     private readonly IReservationSink _reservationSink;
     private readonly FaultInjection? _faults;
-    private readonly DatagramIo _io;
-    private readonly Tripwires _tripwires;
-    private readonly PollSet _poll;
+    private readonly IRingPorts _ports;
 
     private Instant _now;
     private Instant _leaveDeadline = Instant.Never;
@@ -54,7 +52,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     private RingExit _exit;
 
     public RingLoop(RingHostOptions options, NodeStart start, ICipherSuite ciphers, MonotonicClock clock, Mailbox mailbox, IRingObserver observer,
-        IReservationStore reservations, IReservationSink reservationSink)
+        IReservationStore reservations, IReservationSink reservationSink, IRingPorts? ports = null)
     {
         _options = options;
         _nodes = start.Links.Nodes;
@@ -66,21 +64,18 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
         _faults = options.AllowFaultInjection ? new FaultInjection(_nodes, options.FaultSeed) : null;
         _exit = new RingExit(0, $"node {options.Self} left the cluster");
         _node = new MembershipNode(start, ciphers);
-        _io = new DatagramIo(_nodes, options, _faults);
-        _tripwires = new Tripwires(_io.Books, _nodes.Position(options.Self), _nodes.Count, options.TripwireRetry, options.BindRetry);
-        _poll = new PollSet(1 + _io.Books.Count + _tripwires.DescriptorsMax);
+        _ports = ports ?? new RingSockets(_nodes, options, _faults);
     }
 
     /// <summary>What a query sees.</summary>
-    public RingView View => new(_node, _clock.Now, _io.Counters, _tripwires.Established, _turns);
+    public RingView View => new(_node, _clock.Now, _ports.Counters, _ports.Established, _turns);
 
     /// <summary>Binds the links; before <see cref="Run"/>, on any one thread.</summary>
     /// <exception cref="LinkBindException">No link can be bound.</exception>
     public void Open()
     {
         _now = _clock.Now;
-        _io.Open(_now, this);
-        _tripwires.Listen(_now, this);
+        _ports.Open(_now, this);
     }
 
     /// <summary>Turns until the node has left, the host stops, or something is broken.</summary>
@@ -195,9 +190,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
 
     public void Dispose()
     {
-        _tripwires.Dispose();
-        _io.Dispose();
-        _poll.Dispose();
+        _ports.Dispose();
         _node.Dispose();
     }
 
@@ -214,8 +207,8 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
         Wait();
         _turns++;
         _now = _clock.Now;
-        var unreachable = _io.Receive(_poll, this);
-        var closed = _tripwires.Collect(_poll, _now);
+        var unreachable = _ports.Receive(this);
+        var closed = _ports.CollectClosed(_now);
         Hint(unreachable, LinkHint.PortUnreachable);
         Hint(closed, LinkHint.TripwireClosed);
         RunCommands();
@@ -229,21 +222,17 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
 
     private void Wait()
     {
-        _poll.Clear();
-        if (_standBack > TimeSpan.Zero) _poll.Wait((long)_standBack.TotalNanoseconds);
+        if (_standBack > TimeSpan.Zero) _ports.Pause(_standBack);
         _standBack = TimeSpan.Zero;
-        var wake = _poll.Add(_mailbox.Descriptor, Libc.PollIn);
-        _io.AddTo(_poll);
-        _tripwires.AddTo(_poll);
         var waits = !_hasMoreWork && _mailbox.TryBeginWait(wantsSubmits: !_isHolding);
-        _poll.Wait(waits ? NanosecondsToDeadline() : 0);
+        var isWoken = _ports.Wait(_mailbox.Descriptor, waits ? NanosecondsToDeadline() : 0);
         if (waits) _mailbox.EndWait();
-        if (_poll.Returned(wake) != 0) _mailbox.ClearWake();
+        if (isWoken) _mailbox.ClearWake();
     }
 
     private long? NanosecondsToDeadline()
     {
-        var deadline = Earlier(Earlier(_node.NextDeadline, _leaveDeadline), Earlier(_io.NextDeadline, _tripwires.NextDeadline));
+        var deadline = Earlier(Earlier(_node.NextDeadline, _leaveDeadline), _ports.NextDeadline);
         return deadline == Instant.Never ? null : Math.Max(deadline.Nanoseconds - _clock.Now.Nanoseconds, 0);
     }
 
@@ -320,15 +309,13 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
         var now = _clock.Now;
         if (now >= deadline)
         {
-            if (now - deadline > LateTick) _io.ReceiveWaiting(this);
+            if (now - deadline > LateTick) _ports.ReceiveWaiting(this);
             _now = _clock.Now;
             _node.OnTick(_now, this);
         }
 
         _now = now;
-        _io.OnTick(now, this);
-        _io.ReportSegmentation(this);
-        _tripwires.OnTick(now, this);
+        _ports.OnTick(now, this);
         if (now < _leaveDeadline || _hasLeft) return;
         _hasLeft = true;
         if (_exit.Code == 0) _exit = new RingExit(0, $"node {_options.Self} stopped: the ring did not confirm its leaving within {LeaveLimit.TotalSeconds} s");
