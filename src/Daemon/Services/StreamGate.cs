@@ -42,7 +42,8 @@ internal sealed class StreamGate(int max, string what)
 
     private void Leave()
     {
-        if (Interlocked.Decrement(ref _count) == 0 && Volatile.Read(ref _closed) is not null) _emptied.TrySetResult();
+        // Looked at once more after it is known to be closed: who entered between the two was let in.
+        if (Interlocked.Decrement(ref _count) == 0 && Volatile.Read(ref _closed) is not null && Count == 0) _emptied.TrySetResult();
     }
 
     private sealed class Entered(StreamGate gate) : IDisposable
