@@ -254,7 +254,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private void KeysExchanged(IReadOnlyList<ClusterKey> keys)
     {
         _access!.Reload();   // made before clients are served
-        _counters.KeysAre(keys);
+        _counters.KeysAre(_reload!.Keys);   // it called
         Log.KeysReloaded(_logger, keys.Count, _configuration.KeyFile, keys.Single(k => k.Active).Id);
     }
 
@@ -387,9 +387,8 @@ internal sealed class DaemonProcess : IAsyncDisposable
         }
         try
         {
-            await Host.ReplaceKeysAsync(keys, cancellationToken);
-            _reload?.KeysAre(keys);
-            _counters.KeysAre(keys);
+            await _reload!.ExchangeAsync(keys, cancellationToken);   // made by StartAsync
+            _counters.KeysAre(_reload.Keys);
             Log.KeysReloaded(_logger, keys.Count, _configuration.KeyFile, keys.Single(k => k.Active).Id);
         }
         catch (ArgumentException refused)

@@ -11,7 +11,7 @@ internal sealed class GroupSession(GroupService.GroupServiceClient service, Memb
     private readonly SortedDictionary<uint, ProcessGroup> _groups = [];
     private readonly Outbox _outbox = new(options);
     private readonly ReadWindow _window = new(options.GroupWindowBytes);
-    private readonly CancellationTokenSource _closing = new();
+    private readonly CancellationTokenSource _closing = new(Timeout.InfiniteTimeSpan, options.TimeProvider);
     private Task _running = Task.CompletedTask;
     private GroupConnection? _connection;
     private uint _lastHandle;

@@ -21,6 +21,21 @@ internal sealed class ConfigurationReload(RingHost host, ClusterConfiguration ru
     /// <summary>These keys are in use from now on.</summary>
     public void KeysAre(IReadOnlyList<ClusterKey> keys) => Volatile.Write(ref _keys, keys);
 
+    /// <summary>The keys in use.</summary>
+    public IReadOnlyList<ClusterKey> Keys => Volatile.Read(ref _keys);
+
+    /// <summary>Gives the node other keys. Reloads may overlap: what is said to be in use changes with the node, on the ring thread.</summary>
+    /// <exception cref="ArgumentException">They are no set of keys; nothing has changed.</exception>
+    /// <exception cref="RingStoppedException">The ring thread has ended.</exception>
+    public Task ExchangeAsync(IReadOnlyList<ClusterKey> keys, CancellationToken cancellationToken) => host.ActAsync(
+        loop =>
+        {
+            loop.ReplaceKeys(keys);
+            KeysAre(keys);
+            return true;
+        },
+        cancellationToken);
+
     /// <summary>Mistakes, differences, and what was applied. With mistakes nothing is.</summary>
     public async Task<Proto.ReloadResponse> RunAsync(bool apply, CancellationToken cancellationToken)
     {
@@ -29,7 +44,7 @@ internal sealed class ConfigurationReload(RingHost host, ClusterConfiguration ru
         var keyFile = (configuration ?? running).KeyFile;
         var keys = ReadKeys(keyFile, response);
         if (configuration is not null) response.Differences.Add(Differences(configuration));
-        if (keys is not null && Difference(Volatile.Read(ref _keys), keys) is { } difference)
+        if (keys is not null && Difference(Keys, keys) is { } difference)
         {
             difference.NeedsRestart = keyFile != running.KeyFile;
             response.Differences.Add(difference);
@@ -37,8 +52,7 @@ internal sealed class ConfigurationReload(RingHost host, ClusterConfiguration ru
         if (!apply || response.Mistakes.Count > 0 || keys is null || keyFile != running.KeyFile) return response;
         try
         {
-            await host.ReplaceKeysAsync(keys, cancellationToken);
-            KeysAre(keys);
+            await ExchangeAsync(keys, cancellationToken);
             applied(keys);
             response.Applied = true;
         }

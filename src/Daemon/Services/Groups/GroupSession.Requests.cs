@@ -24,6 +24,8 @@ internal sealed partial class GroupSession
     /// <summary>A client that has not opened its session this long after it called is cut off: until then it occupies a place and says nothing.</summary>
     public static readonly TimeSpan OpenMax = TimeSpan.FromSeconds(5);
 
+    private const string NotSent = "never ordered: this node is leaving the cluster, and the message was not sent";
+
     private readonly Dictionary<uint, Subscription> _handles = [];
     private long _queuedBytes;
 
@@ -171,7 +173,7 @@ internal sealed partial class GroupSession
                 else if (payload.Length > _services.MessageBytesMax) _window.Refuse(tag, _services.Receipts.TooLarge, _services.Now);
                 else
                 {
-                    await WaitForRoomAsync(payload.Length, cancellationToken);
+                    await WaitForRoomAsync(payload.Length, tag, cancellationToken);
                     if (!_services.Host.TryQueue(payload, send.Level, slot, send.HandOver(_window), tag)) await SubmitAsync(send, payload, slot, tag, cancellationToken);
                 }
             }
@@ -184,12 +186,20 @@ internal sealed partial class GroupSession
     }
 
     // What waits for the ring thread is counted in bytes too: a few thousand large messages would be the memory of the machine.
-    private async ValueTask WaitForRoomAsync(int bytes, CancellationToken cancellationToken)
+    private async ValueTask WaitForRoomAsync(int bytes, ulong tag, CancellationToken cancellationToken)
     {
         if (_queuedBytes > 0 && _queuedBytes + bytes > QueuedBytesMax)
         {
             _services.Host.WakeForSubmits();
-            await _window.AllAnsweredAsync(cancellationToken, except: 1);   // the place of this message is taken already
+            try
+            {
+                await _window.AllAnsweredAsync(cancellationToken, except: 1);   // the place of this message is taken already
+            }
+            catch (OperationCanceledException)
+            {
+                _window.Refuse(tag, NotSent, _services.Now);   // a place without an answer would keep the stream open for ever
+                throw;
+            }
             _queuedBytes = 0;
         }
         _queuedBytes += bytes;
@@ -204,7 +214,7 @@ internal sealed partial class GroupSession
         catch (Exception stopped) when (stopped is RingStoppedException or OperationCanceledException)
         {
             send.TakeBack();
-            _window.Refuse(tag, "never ordered: this node is leaving the cluster, and the message was not sent", _services.Now);
+            _window.Refuse(tag, NotSent, _services.Now);
             throw;
         }
     }
