@@ -78,7 +78,7 @@ timed() {
 }
 
 simulation=bin/Release/net10.0/Membership.Simulation.dll
-explorer=bin/Release/net10.0/Membership.Exploration.Runner.dll
+explorer=bin/Release/net10.0/Membership.Exploration.dll
 skipped=0
 
 # Fresh seeds until one fails or the time is spent. The limit of the shell ends a run that makes time stand still unnoticed.
@@ -108,8 +108,8 @@ unit() {
 }
 
 explore() {
-    timed "$cpu" dotnet "tests/coyote/Runner/$explorer" --suite "${1#explorer:}" --cpu "$cpu" --base "$base"
-    what=$(grep -m1 '^FAILED' run.log | sed 's/^FAILED[^:]*: *//' || true)
+    timed "$cpu" dotnet "tests/coyote/Runner/$explorer" --suite "${1#explorer:}" --seconds "$cpu" --seed "$base" --jobs 1 --no-shrink
+    what=$(grep -m1 -A1 '^FAILED' run.log | sed -n '2s/^ *//p' || true)
     [[ $what ]]
 }
 
