@@ -28,7 +28,6 @@ internal sealed class HostedNode
     private readonly GroupLog _groupLog = new(LogBytes);
     private readonly GroupHub _hub;
     private readonly ReceiptTable _receipts;
-    private readonly ReceiptTable _table;
 
     /// <param name="ring">Its network.</param>
     /// <param name="id">From 1.</param>
@@ -42,10 +41,11 @@ internal sealed class HostedNode
         var configuration = Configurations[nodes].Value;
         var self = configuration.Nodes[id - 1];
         _hub = new GroupHub(self.Id, _groupLog);
-        _receipts = _table = new ReceiptTable(configuration.Ring.MessageBytesMax);
+        _receipts = new ReceiptTable(configuration.Ring.MessageBytesMax);
         var bootId = new BootId(((ulong)id << 32) | boot, id + (100 * boot));
         Verdicts = new QuorumHistory(_views);
-        var observer = new RingObserver(self.Id, bootId.Short, _log, _views, Verdicts, new QuorumChanges(), _hub, _receipts, new NodeStates(configuration.Table, self.Id), static _ => { });
+        var observer = new RingObserver(
+            self.Id, bootId.Short, new RingRecords(_log, _views, Verdicts, new QuorumChanges(), _hub, _receipts, new NodeStates(configuration.Table, self.Id)), static _ => { });
         keys ??= [new ClusterKey(1, true, new byte[32])];
         var reserved = boot * 4096;
         var start = new NodeStart(
@@ -107,7 +107,7 @@ internal sealed class HostedNode
 
     private async Task EndAsync()
     {
-        _table.FailAll(ReceiptTable.Unknown, Host.Clock.Absolute(Host.Clock.Now));
+        _receipts.FailAll(ReceiptTable.Unknown, Host.Clock.Absolute(Host.Clock.Now));
         _log.End();
         _hub.End();
         await Groups.SessionsEndAsync();
