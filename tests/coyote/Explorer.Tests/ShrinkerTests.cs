@@ -55,6 +55,26 @@ public class ShrinkerTests
         Assert.Contains(failure.Shrunk?.ToString(), new[] { "s1*3 s2*3", "s2*3 s1*3" });
     }
 
+    /// <summary>Either of the two numbers alone may not become 0, and the choice between them must stay.</summary>
+    [Fact]
+    public void Where_no_single_change_helps_several_at_once_are_tried()
+    {
+        static void Test(IExploration exploration)
+        {
+            var first = exploration.NextInteger(10);
+            var isBetween = exploration.NextBoolean();
+            var second = exploration.NextInteger(10);
+            exploration.Assert(!isBetween || first == 0 != (second == 0), "alike");
+        }
+
+        for (var seed = 1UL; seed < 10; seed++)
+        {
+            var failure = Assert.Single(Explorer.Run(Test, With("random", 100) with { Seed = seed * 1_000 }).Failures);
+
+            Assert.Equal("i0 b1", failure.Shrunk?.ToString());
+        }
+    }
+
     [Fact]
     public void Shrinking_ends_with_its_budget()
     {

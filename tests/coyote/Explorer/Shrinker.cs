@@ -3,7 +3,8 @@ using Membership.Explorer.Strategies;
 
 namespace Membership.Explorer;
 
-/// <summary>Looks for the fewest and smallest answers that still lead to the same failure: leaves out chunks, puts 0 for answers, makes numbers smaller, joins what one actor does.</summary>
+/// <summary>Looks for the fewest and smallest answers that still lead to the same failure: leaves out chunks, puts 0 for answers, makes numbers smaller, joins what one actor does, and where
+/// none of that helps changes several answers at once.</summary>
 /// <remarks>
 /// What a run does after its list ends: the first answer each time; for something owed for too long a fair random walk instead, so that the list only has to lead to where
 /// no fair schedule helps any more. While trying, the bound on fair steps is lowered; the result must hold with the full one.
@@ -13,12 +14,18 @@ public sealed class Shrinker
     private const int LivenessStepsLowered = 8;
     private const int LivenessStepsMin = 100;
 
+    /// <summary>Jumps without success after which shrinking gives up.</summary>
+    private const int Jumps = 250;
+
+    private const int JumpZerosMax = 4;
+
     private readonly Action<IExploration> _test;
     private readonly ExploreOptions _options;
     private readonly Failure _failure;
     private readonly TracePlayer _player = new();
     private readonly bool _endsFair;
     private readonly long _started = Stopwatch.GetTimestamp();
+    private SplitMix _random = new(TracePlayer.SeedAfterEnd);
     private Exploration _exploration;
     private Decision[] _best;
     private Cost _bestCost;
@@ -67,6 +74,7 @@ public sealed class Shrinker
             improved |= PutZeros();
             improved |= LowerNumbers();
             improved |= JoinActors();
+            improved |= JumpAbout();
         }
     }
 
@@ -141,6 +149,31 @@ public sealed class Shrinker
         return improved;
     }
 
+    /// <summary>Where no single change helps any more, several at once may: some answers become plain, one becomes another, and what was by id is by index.</summary>
+    private bool JumpAbout()
+    {
+        var improved = false;
+        for (var jump = 0; jump < Jumps && HasBudget; jump++)
+        {
+            var list = _best.ToArray();
+            if (list.Length == 0) return improved;
+            var isByIndex = _random.Below(2) == 0;
+            if (isByIndex) list = Array.ConvertAll(list, decision => decision.With(decision.Value));
+            for (var zeros = _random.Below(JumpZerosMax) + 1; zeros > 0; zeros--)
+            {
+                var at = _random.Below(list.Length);
+                while (at + 1 < list.Length && list[at].Value == 0) at++;
+                list[at] = list[at].With(0);
+            }
+            var other = _random.Below(list.Length);
+            if (_random.Below(2) == 0) list[other] = list[other].With(_random.Below(Math.Max(2, _best[other].Offered)));
+            if (!Adopts(list)) continue;
+            improved = true;
+            jump = 0;
+        }
+        return improved;
+    }
+
     /// <summary>Runs a list; when the same failure comes out of it and the answers really given are less, they are the best from now on.</summary>
     private bool Adopts(Decision[] list, bool isFirst = false)
     {
@@ -164,9 +197,12 @@ public sealed class Shrinker
         return decisions;
     }
 
-    /// <summary>What is less for a reader: first fewer answers, then fewer that are not plain, then fewer changes of place, then smaller numbers.</summary>
-    private readonly record struct Cost(int Length, int NotPlain, int Switches, long Sum) : IComparable<Cost>
+    /// <summary>What is less for a reader: first fewer answers, above all fewer that are not plain, then fewer changes of place, then smaller numbers.</summary>
+    private readonly record struct Cost(int NotPlain, int Length, int Switches, long Sum) : IComparable<Cost>
     {
+        /// <summary>An answer that is not plain is as much to read as so many plain ones.</summary>
+        private const int NotPlainWeight = 3;
+
         public static Cost Of(ReadOnlySpan<Decision> decisions)
         {
             var (notPlain, switches, sum) = (0, 0, 0L);
@@ -179,10 +215,12 @@ public sealed class Shrinker
                 if (last is { } before && before.Place != decision.Place) switches++;
                 last = decision;
             }
-            return new Cost(decisions.Length, notPlain, switches, sum);
+            return new Cost(notPlain, decisions.Length, switches, sum);
         }
 
+        private int Burden => Length + (NotPlainWeight * NotPlain);
+
         public int CompareTo(Cost other) =>
-            (Length, NotPlain, Switches, Sum).CompareTo((other.Length, other.NotPlain, other.Switches, other.Sum));
+            (Burden, Switches, Sum).CompareTo((other.Burden, other.Switches, other.Sum));
     }
 }
