@@ -99,6 +99,9 @@ internal sealed class QuorumWriter
 /// <summary>Reads little-endian fields; checks length, counts, order and limits of all it reads, and remembers a failure instead of throwing.</summary>
 internal ref struct QuorumReader(ReadOnlySpan<byte> bytes)
 {
+    /// <summary>Number, three empty lists, expected votes.</summary>
+    private const int TermsBytesMin = sizeof(ulong) + 1 + 1 + sizeof(ulong) + 1;
+
     private ReadOnlySpan<byte> _rest = bytes;
     private bool _failed;
 
@@ -119,15 +122,12 @@ internal ref struct QuorumReader(ReadOnlySpan<byte> bytes)
         var epoch = UInt64();
         var members = Nodes();
         var terms = Terms();
-        var count = Byte();
-        if (count > QuorumRecord.PendingMax) _failed = true;
-        List<QuorumTerms> pending = [];
-        for (var i = 0; i < count && !_failed; i++)
+        var pending = new QuorumTerms[Count(QuorumRecord.PendingMax, TermsBytesMin)];
+        for (var i = 0; i < pending.Length && !_failed; i++)
         {
-            var next = Terms();
-            var previous = i == 0 ? terms : pending[^1];
-            if (QuorumTerms.Compare(next, previous) <= 0 || next.Counter <= terms.Counter) _failed = true;
-            pending.Add(next);
+            pending[i] = Terms();
+            var previous = i == 0 ? terms : pending[i - 1];
+            if (QuorumTerms.Compare(pending[i], previous) <= 0 || pending[i].Counter <= terms.Counter) _failed = true;
         }
 
         var highest = UInt64();
@@ -138,14 +138,11 @@ internal ref struct QuorumReader(ReadOnlySpan<byte> bytes)
     private QuorumTerms Terms()
     {
         var counter = UInt64();
-        var count = Byte();
-        if (count > NodeTable.Max) _failed = true;
-        List<Voter> votes = [];
-        for (var i = 0; i < count && !_failed; i++)
+        var votes = ArrayOf<Voter>(Count(NodeTable.Max, sizeof(ushort) + sizeof(ulong)));
+        for (var i = 0; i < votes.Length; i++)
         {
-            var voter = new Voter(new NodeId(UInt16()), UInt64());
-            if (voter.Votes > QuorumOptions.VotesMax || (i > 0 && voter.Node <= votes[^1].Node)) _failed = true;
-            votes.Add(voter);
+            votes[i] = new Voter(new NodeId(UInt16()), UInt64());
+            if (votes[i].Votes > QuorumOptions.VotesMax || (i > 0 && votes[i].Node <= votes[i - 1].Node)) _failed = true;
         }
 
         var absent = Nodes();
@@ -154,20 +151,28 @@ internal ref struct QuorumReader(ReadOnlySpan<byte> bytes)
         return new QuorumTerms(counter, votes, absent, expected, Nodes());
     }
 
-    private List<NodeId> Nodes()
+    private NodeId[] Nodes()
     {
-        var count = Byte();
-        if (count > NodeTable.Max) _failed = true;
-        List<NodeId> nodes = [];
-        for (var i = 0; i < count && !_failed; i++)
+        var nodes = ArrayOf<NodeId>(Count(NodeTable.Max, sizeof(ushort)));
+        for (var i = 0; i < nodes.Length; i++)
         {
-            var node = new NodeId(UInt16());
-            if (i > 0 && node <= nodes[^1]) _failed = true;
-            nodes.Add(node);
+            nodes[i] = new NodeId(UInt16());
+            if (i > 0 && nodes[i] <= nodes[i - 1]) _failed = true;
         }
 
         return nodes;
     }
+
+    /// <summary>How many follow; zero after a failure, and never more than there are bytes for: a count alone takes no memory.</summary>
+    private int Count(int max, int bytesEach)
+    {
+        int count = Byte();
+        if (count <= max && count * bytesEach <= _rest.Length) return count;
+        _failed = true;
+        return 0;
+    }
+
+    private static T[] ArrayOf<T>(int count) => count == 0 ? [] : new T[count];
 
     private ReadOnlySpan<byte> Take(int count)
     {

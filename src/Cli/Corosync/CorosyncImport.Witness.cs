@@ -21,6 +21,11 @@ internal sealed partial class CorosyncImport
             Note(model.Line, "quorum.device.model: only net has a counterpart, the witness");
             return null;
         }
+        if (sum < 2)
+        {
+            Note(model.Line, $"quorum.device: the nodes have {sum} votes together, so that there is nothing for a witness to decide; left out");
+            return null;
+        }
         var (host, port) = (Take("quorum.device.net", "host"), Take("quorum.device.net", "port"));
         if (host is null || host.Value.Length > HostLengthMax || !IsHost(host.Value))
         {

@@ -48,7 +48,7 @@ internal sealed partial class YamlReader
                 $"not valid YAML: {Printable.Text(PlacePrefix().Replace(what.Message, ""), 200)}. Check quotes, brackets and indentation here and on the line above."));
             return null;
         }
-        catch (InvalidOperationException)   // what YamlDotNet's scanner throws for some unclosed brackets
+        catch (Exception odd) when (odd is InvalidOperationException or ArgumentException)   // what YamlDotNet throws for some unclosed brackets, and for some tags
         {
             var last = reader._parser.Current?.End ?? Mark.Empty;
             mistakes.Add(new Mistake(mistakes.File, (int)last.Line, (int)last.Column, "", "not valid YAML from here on. Check quotes, brackets and indentation here and below."));

@@ -52,9 +52,9 @@ public sealed record RichError(StatusCode Code, string Message, string Reason, I
                 if (detail.TryUnpack<ErrorInfo>(out var known)) return new RichError(failure.StatusCode, failure.Status.Detail, known.Reason, known.Metadata);
             }
         }
-        catch (InvalidProtocolBufferException)
+        catch (Exception garbled) when (garbled is InvalidProtocolBufferException or ArgumentOutOfRangeException or IndexOutOfRangeException)
         {
-            // Details are an addition: a server that garbles them still gave its status.
+            // Details are an addition: a server that garbles them still gave its status. Google.Protobuf runs over its bounds where a text claims nearly 2^31 bytes.
         }
         return null;
     }

@@ -25,21 +25,28 @@ internal static class PercentEncoding
     {
         if (!text.Contains('%')) return text;
 
-        var bytes = new List<byte>(text.Length);
-        for (int index = 0; index < text.Length; index++)
+        var bytes = new byte[Encoding.UTF8.GetMaxByteCount(text.Length)];
+        int length = 0;
+        for (int index = 0; index < text.Length;)
         {
-            bool escape = text[index] == '%' && index + 2 < text.Length
-                && char.IsAsciiHexDigit(text[index + 1]) && char.IsAsciiHexDigit(text[index + 2]);
-            if (escape)
+            if (IsEscape(text, index))
             {
-                bytes.Add(Convert.ToByte(text.Substring(index + 1, 2), 16));
-                index += 2;
+                bytes[length++] = (byte)((HexValue(text[index + 1]) << 4) | HexValue(text[index + 2]));
+                index += 3;
+                continue;
             }
-            else
-            {
-                bytes.AddRange(Encoding.UTF8.GetBytes(text, index, 1));
-            }
+
+            // What stands between two escapes is taken as a whole: a letter may be two characters.
+            int end = index + 1;
+            while (end < text.Length && !IsEscape(text, end)) end++;
+            length += Encoding.UTF8.GetBytes(text.AsSpan(index, end - index), bytes.AsSpan(length));
+            index = end;
         }
-        return Encoding.UTF8.GetString([.. bytes]);
+        return Encoding.UTF8.GetString(bytes, 0, length);
     }
+
+    private static bool IsEscape(string text, int index) =>
+        text[index] == '%' && index + 2 < text.Length && char.IsAsciiHexDigit(text[index + 1]) && char.IsAsciiHexDigit(text[index + 2]);
+
+    private static int HexValue(char digit) => digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10;
 }

@@ -1,0 +1,55 @@
+using Membership.Fuzz.Engine;
+using Xunit;
+
+namespace Membership.Fuzz;
+
+/// <summary>Every kept input once more: what the encoders write, and everything that once broke a parser.</summary>
+public sealed class CorpusTests
+{
+    public static TheoryData<string> Targets => [.. TargetTable.Names];
+
+    [Theory]
+    [MemberData(nameof(Targets))]
+    public void No_kept_input_breaks_a_promise(string name)
+    {
+        var target = TargetTable.Find(name)!(); // named by the table itself
+        var judge = new Judge(target);
+        var kept = Corpus.Read(name);
+
+        Assert.NotEmpty(kept);
+        Assert.All(kept, seed =>
+        {
+            judge.WarmUp(seed.Bytes);
+            Assert.Null(judge.Run(seed.Bytes, out _));
+        });
+    }
+
+    [Theory]
+    [MemberData(nameof(Targets))]
+    public void What_the_encoders_write_is_kept(string name)
+    {
+        var kept = Corpus.Read(name).ToDictionary(seed => seed.Name, seed => seed.Bytes);
+
+        Assert.All(TargetTable.Find(name)!().Seeds(), seed => Assert.Equal(seed.Bytes, kept[seed.Name])); // named by the table itself
+    }
+
+    [Theory]
+    [MemberData(nameof(Targets))]
+    public void A_short_campaign_finds_nothing(string name)
+    {
+        var make = TargetTable.Find(name)!; // named by the table itself
+        var campaign = new Campaign(make, (ulong)Random.Shared.NextInt64(), 1, Corpus.Read(name));
+
+        var result = campaign.Run(make().Weight * 250, null);
+
+        Assert.Empty(result.Failures.Select(failure => $"{failure.Kind}: {failure.Text}: {Convert.ToHexStringLower(failure.Input)}"));
+    }
+
+    [Fact]
+    public void Every_folder_of_the_corpus_belongs_to_a_target()
+    {
+        var folders = Directory.GetFiles(Corpus.Directory, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(Corpus.Directory, Path.GetDirectoryName(file)!)).Distinct(); // a file has a folder
+
+        Assert.Empty(folders.Except(TargetTable.Names));
+    }
+}
