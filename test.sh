@@ -9,7 +9,7 @@
 set -uo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" || exit 74
 
-stages=(packages restore build format launchers tests campaign explore mutants)
+stages=(packages restore build format launchers tests campaign explore mutants fuzz)
 campaign_seeds=2300                   # of five nodes, at least 50 simulated hours
 explore_iterations=500                # schedules of each suite of tests/coyote, at least 20 000 in all
 explore_iterations_deep=25000         # at least a million in all
@@ -32,7 +32,7 @@ fi
 # Programs that tests call, and the Debian package of each. Only root can install; without them the tests that need them are skipped.
 stage_packages() {
     local missing=() pair
-    for pair in node:nodejs npm:npm ip:iproute2 tc:iproute2 nft:nftables tcpdump:tcpdump ps:procps unshare:util-linux flock:util-linux; do
+    for pair in node:nodejs npm:npm ip:iproute2 tc:iproute2 nft:nftables tcpdump:tcpdump ps:procps unshare:util-linux flock:util-linux spin:spin gcc:gcc; do
         command -v "${pair%%:*}" >/dev/null || [[ " ${missing[*]:-} " == *" ${pair##*:} "* ]] || missing+=("${pair##*:}")
     done
     /usr/bin/python3 -c 'import grpc' 2>/dev/null || missing+=(python3-grpcio)
@@ -177,6 +177,25 @@ stage_proof() {
 # The sum of the summary lines of several programs.
 add_up() {
     tail -qn 1 "$@" | awk -v programs=$# '/ passed, .* failed, .* skipped$/ { p += $1; f += $3; s += $5; n++ } END { if (n < programs) f++; printf "%d passed, %d failed, %d skipped\n", p, f, s }'
+# Fresh inputs in each run against every parser; a failing one is kept and the command printed that runs it again. Counts one test per target.
+stage_fuzz() {
+    local work=(--seconds 120) out=.build/fuzz.log well failed void code
+    [[ $depth == deep ]] && work=(--executions 20000000)
+    dotnet tests/Fuzz/bin/Release/net10.0/Membership.Fuzz.dll "${work[@]}" --jobs "$(nproc)" --seed "$(date +%s)" --keep .build/fuzz-failures | tee "$out"
+    code=${PIPESTATUS[0]}
+    read -r well failed void <<<"$(tail -n 1 "$out" | sed -n 's/.*, \([0-9]*\) targets well, \([0-9]*\) failed, \([0-9]*\) void$/\1 \2 \3/p')"
+    echo "${well:-0} passed, $((${failed:-0} + ${void:-0} + (${#well} == 0))) failed, 0 skipped"
+    return "$code"
+}
+
+# The ring's membership protocol in Promela, every order of events (docs/protocol/model/README.md). Counts one test per property and planted fault.
+stage_model() {
+    if ! command -v spin >/dev/null || ! command -v gcc >/dev/null; then
+        echo "skipped: spin or gcc is not here (Debian packages spin and gcc)"
+        echo "0 passed, 0 failed, 1 skipped"
+        return 0
+    fi
+    docs/protocol/model/check.sh .build/model "$depth"
 }
 
 passed=0 failed=0 skipped=0 started=$SECONDS
