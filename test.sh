@@ -177,6 +177,8 @@ stage_proof() {
 # The sum of the summary lines of several programs.
 add_up() {
     tail -qn 1 "$@" | awk -v programs=$# '/ passed, .* failed, .* skipped$/ { p += $1; f += $3; s += $5; n++ } END { if (n < programs) f++; printf "%d passed, %d failed, %d skipped\n", p, f, s }'
+}
+
 # Fresh inputs in each run against every parser; a failing one is kept and the command printed that runs it again. Counts one test per target.
 stage_fuzz() {
     local work=(--seconds 120) out=.build/fuzz.log well failed void code

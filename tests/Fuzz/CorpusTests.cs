@@ -16,7 +16,7 @@ public sealed class CorpusTests
         var judge = new Judge(target);
         var kept = Corpus.Read(name);
 
-        Assert.NotEmpty(kept);
+        Assert.True(kept.Count > 0 || !target.KeepsSeeds);
         Assert.All(kept, seed =>
         {
             judge.WarmUp(seed.Bytes);
@@ -28,9 +28,11 @@ public sealed class CorpusTests
     [MemberData(nameof(Targets))]
     public void What_the_encoders_write_is_kept(string name)
     {
+        var target = TargetTable.Find(name)!(); // named by the table itself
         var kept = Corpus.Read(name).ToDictionary(seed => seed.Name, seed => seed.Bytes);
 
-        Assert.All(TargetTable.Find(name)!().Seeds(), seed => Assert.Equal(seed.Bytes, kept[seed.Name])); // named by the table itself
+        // After a change on purpose: dotnet run -c Release --project tests/Fuzz -- --write-corpus tests/Fuzz/corpus
+        if (target.KeepsSeeds) Assert.All(target.Seeds(), seed => Assert.Equal(seed.Bytes, kept[seed.Name]));
     }
 
     [Theory]

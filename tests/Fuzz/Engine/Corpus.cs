@@ -25,6 +25,7 @@ internal static class Corpus
     /// <summary>Writes the seeds of a target that are not there yet.</summary>
     public static int Write(string root, Target target)
     {
+        if (!target.KeepsSeeds) return 0;
         var folder = Path.Combine(root, target.Name);
         System.IO.Directory.CreateDirectory(folder);
         var written = 0;

@@ -15,6 +15,9 @@ internal abstract class Target
     /// <summary>What the real encoders write, and for each reason something that leads to it.</summary>
     public abstract IEnumerable<Seed> Seeds();
 
+    /// <summary>The seeds are kept as files, and a change of the format shows there. Not those made from the proto files, which grow all the time.</summary>
+    public virtual bool KeepsSeeds => true;
+
     /// <summary>Words and constants of the format.</summary>
     public virtual IReadOnlyList<byte[]> Words => [];
 

@@ -12,7 +12,7 @@ internal static class TargetTable
         () => new GroupMessageTarget(), () => new JoinListTarget(), () => new QuorumMessageTarget(), () => new QuorumRecordTarget(),
         () => new ReservationTarget(), () => new QuorumFileTarget(), () => new KeyFileTarget(),
         () => new ConfigurationTarget(), () => new WitnessConfigurationTarget(), () => new CorosyncTarget(),
-        () => new GrpcFrameTarget(), () => new GrpcHeaderTarget(), () => new RequestTarget(), () => new WireReaderTarget(), () => new GroupResponseTarget(), () => new RingEventsTarget(), () => new RichErrorTarget(),
+        () => new GrpcFrameTarget(), () => new GrpcHeaderTarget(), () => new RequestTarget(), () => new WireReaderTarget(), () => new GroupResponseTarget(), () => new RingEventsTarget(), () => new RichErrorTarget(), () => new SendBatchTarget(),
         () => new WitnessHelloTarget(), () => new WitnessReportTarget(), () => new RoleTarget(),
         () => new UnitsTarget(), () => new DurationTarget(), () => new DaemonArgumentsTarget(), () => new CliArgumentsTarget(), () => new EndpointTarget(),
     ];

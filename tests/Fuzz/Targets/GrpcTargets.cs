@@ -8,6 +8,7 @@ using Grpc.Core;
 using Membership.Cli.Bench;
 using Membership.Client;
 using Membership.Fuzz.Engine;
+using Membership.Grpc.Messages;
 using Membership.Grpc.Wire;
 using Membership.V1;
 
@@ -81,7 +82,8 @@ internal sealed class GrpcFrameTarget : Target
         return zipped.ToArray();
     }
 
-    private static ReadOnlySequence<byte> Pieces(byte[] bytes)
+    /// <summary>The same bytes in three pieces.</summary>
+    internal static ReadOnlySequence<byte> Pieces(byte[] bytes)
     {
         var first = new Piece(bytes.AsMemory(0, 1), 0);
         var last = first.Then(bytes.AsMemory(1, (bytes.Length - 1) / 2)).Then(bytes.AsMemory(1 + ((bytes.Length - 1) / 2)));
@@ -182,6 +184,8 @@ internal sealed class RequestTarget : Target
 
     public override string Name => "grpc/messages";
 
+    public override bool KeepsSeeds => false;
+
     public override IReadOnlyList<string> Reasons { get; } = ["read", "refused", "refused out of bounds"];
 
     // The generated readers of Google.Protobuf: an object for each message inside, a list that doubles for each repeated field, and an exception with a hundred frames
@@ -242,6 +246,8 @@ internal sealed class WireReaderTarget : Target
 {
     public override string Name => "cli/wire-reader";
 
+    public override bool KeepsSeeds => false;
+
     public override IReadOnlyList<string> Reasons { get; } = ["read", "refused"];
 
     public override IEnumerable<Seed> Seeds()
@@ -290,6 +296,8 @@ internal sealed class GroupResponseTarget : Target
 {
     public override string Name => "client/group-response";
 
+    public override bool KeepsSeeds => false;
+
     public override IReadOnlyList<string> Reasons { get; } = ["read", "refused by both", "refused by one"];
 
     public override long AllocationMax(int length) => (200L * length) + (16 * 1024);
@@ -327,6 +335,8 @@ internal sealed class GroupResponseTarget : Target
 internal sealed class RingEventsTarget : Target
 {
     public override string Name => "client/ring-events";
+
+    public override bool KeepsSeeds => false;
 
     public override IReadOnlyList<string> Reasons { get; } = ["events", "a gap or a cut, told", "no message"];
 
