@@ -197,12 +197,9 @@ public sealed class Shrinker
         return decisions;
     }
 
-    /// <summary>What is less for a reader: first fewer answers, above all fewer that are not plain, then fewer changes of place, then smaller numbers.</summary>
-    private readonly record struct Cost(int NotPlain, int Length, int Switches, long Sum) : IComparable<Cost>
+    /// <summary>What is less for a reader: first fewer answers, then fewer that are not plain, then fewer changes of place, then smaller numbers.</summary>
+    private readonly record struct Cost(int Length, int NotPlain, int Switches, long Sum) : IComparable<Cost>
     {
-        /// <summary>An answer that is not plain is as much to read as so many plain ones.</summary>
-        private const int NotPlainWeight = 3;
-
         public static Cost Of(ReadOnlySpan<Decision> decisions)
         {
             var (notPlain, switches, sum) = (0, 0, 0L);
@@ -215,12 +212,10 @@ public sealed class Shrinker
                 if (last is { } before && before.Place != decision.Place) switches++;
                 last = decision;
             }
-            return new Cost(notPlain, decisions.Length, switches, sum);
+            return new Cost(decisions.Length, notPlain, switches, sum);
         }
 
-        private int Burden => Length + (NotPlainWeight * NotPlain);
-
         public int CompareTo(Cost other) =>
-            (Burden, Switches, Sum).CompareTo((other.Burden, other.Switches, other.Sum));
+            (Length, NotPlain, Switches, Sum).CompareTo((other.Length, other.NotPlain, other.Switches, other.Sum));
     }
 }
