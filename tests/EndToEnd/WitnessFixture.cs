@@ -36,8 +36,12 @@ internal sealed class WitnessFixture : IDisposable
     /// <summary>Its lease: twice the time in which a view of the lan profile settles, because the timeout of <see cref="Quorum"/> is shorter.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(4.4);
 
+    /// <summary>Value of <c>quorum</c> in the configuration, for one vote of an even number of nodes.</summary>
+    public static string Quorum => QuorumBy("ffsplit");
+
     /// <summary>Value of <c>quorum</c> in the configuration.</summary>
-    public static string Quorum => $"{{ mode: majority, witness: {{ address: \"{VirtualNetwork.Address(Host)}:{Port}\", algorithm: ffsplit, ca_file: ca.pem, certificate_file: node.pem, key_file: node.key, timeout: 2s }} }}";
+    /// <param name="algorithm">ffsplit or lms.</param>
+    public static string QuorumBy(string algorithm) => $"{{ mode: majority, witness: {{ address: \"{VirtualNetwork.Address(Host)}:{Port}\", algorithm: {algorithm}, ca_file: ca.pem, certificate_file: node.pem, key_file: node.key, timeout: 2s }} }}";
 
     /// <summary>The run in progress or the last one.</summary>
     public DaemonProcess Process => _runs[^1];

@@ -5,7 +5,7 @@ using Xunit.Abstractions;
 
 namespace Membership.EndToEnd;
 
-/// <summary>Two nodes and a witness on a third site, with real daemons: one side goes on, whatever is cut, killed or started anew.</summary>
+/// <summary>Two nodes, or four, and a witness on a third site, with real daemons: one side goes on, whatever is cut, killed or started anew.</summary>
 public class WitnessTests(ITestOutputHelper output) : QuorumTest(output)
 {
     /// <summary>A witness without a past waits one lease and one settling time, then a node must ask.</summary>
@@ -13,6 +13,9 @@ public class WitnessTests(ITestOutputHelper output) : QuorumTest(output)
 
     /// <summary>The other side must wait for the whole lease and the settling time.</summary>
     private static readonly TimeSpan TakeOverLimit = TimeSpan.FromSeconds(25);
+
+    /// <summary>Four nodes, and the votes of all of them less one.</summary>
+    private const ulong LastManVotes = 7;
 
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
 
@@ -114,6 +117,42 @@ public class WitnessTests(ITestOutputHelper output) : QuorumTest(output)
     }
 
     [RootFact]
+    public async Task Of_two_halves_of_four_nodes_last_man_standing_gives_all_its_votes_to_one_and_nothing_to_the_other()
+    {
+        await StartWithWitnessAsync(nodes: 4, "lms", LastManVotes);
+
+        Cluster.Network.Split([1, 2], [3, 4]);
+        await SettledAsync(quorate: [1, 2], stopped: [3, 4], TakeOverLimit);
+
+        Says(2, Quorate, missing: ["n3", "n4"]);
+        Says(3, NotQuorate, missing: ["n1", "n2"]);
+        Assert.True((await VerdictAsync(1)).Witness is { Granted: true, Algorithm: "lms", Votes: 3 });
+        Assert.True((await VerdictAsync(4)).Witness is { Granted: false, Connected: true });
+        Cluster.Network.Heal();
+        await SettledAsync(quorate: [1, 2, 3, 4], stopped: [], TakeOverLimit);
+        await NeverTwoSidesAsync();
+    }
+
+    [RootFact]
+    public async Task Of_three_and_one_last_man_standing_prefers_the_three_and_goes_on_with_the_last_of_them_and_then_with_the_one()
+    {
+        await StartWithWitnessAsync(nodes: 4, "lms", LastManVotes);
+
+        Cluster.Network.Split([1], [2, 3, 4]);
+        await SettledAsync(quorate: [2, 3, 4], stopped: [1], TakeOverLimit);
+        Says(1, NotQuorate, missing: ["n2", "n3", "n4"]);
+
+        Node(3).Daemon.Kill();
+        Node(4).Daemon.Kill();
+        await Eventually.HoldsAsync("node 2 quorate alone", TakeOverLimit, () => Recorders[1].Current is { Quorate: true, View.Members.Count: 1 });
+        Assert.False(Recorders[0].Current?.Quorate);
+
+        Node(2).Daemon.Kill();
+        await Eventually.HoldsAsync("node 1 quorate, who was alone all the time", TakeOverLimit, () => Recorders[0].Current is { Quorate: true, View.Members.Count: 1 });
+        await NeverTwoSidesAsync();
+    }
+
+    [RootFact]
     public async Task A_node_with_the_certificate_of_another_does_not_start()
     {
         Prepare(new ClusterPlan { Nodes = 2, Strangers = 1, Quorum = WitnessFixture.Quorum });
@@ -136,14 +175,14 @@ public class WitnessTests(ITestOutputHelper output) : QuorumTest(output)
         }
     }
 
-    private async Task StartWithWitnessAsync()
+    private async Task StartWithWitnessAsync(int nodes = 2, string algorithm = "ffsplit", ulong votes = 3)
     {
-        Prepare(new ClusterPlan { Nodes = 2, Strangers = 1, Quorum = WitnessFixture.Quorum });
+        Prepare(new ClusterPlan { Nodes = nodes, Strangers = 1, Quorum = WitnessFixture.QuorumBy(algorithm) });
         _witnesses.Add(new WitnessFixture(Cluster));
         Witness.Start();
         Record();
         foreach (var node in Cluster.Nodes) node.Start();
-        await Eventually.HoldsAsync("two nodes quorate with the witness's vote", FirstGrantLimit, () => Recorders.All(recorder => recorder.Current is { Quorate: true, Votes: 3 }),
+        await Eventually.HoldsAsync($"{nodes} nodes quorate with the witness's votes", FirstGrantLimit, () => Recorders.All(recorder => recorder.Current is { Quorate: true } verdict && verdict.Votes == votes),
             () => string.Join("; ", Recorders.Select(recorder => recorder.Current?.Reason)));
     }
 
