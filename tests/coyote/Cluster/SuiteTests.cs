@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Membership.Explorer;
 using Membership.Virtual;
 using Xunit;
@@ -82,6 +83,24 @@ public class SuiteTests
         Assert.Equal(first, second);
         Assert.True(first.Distinct().Count() > 40, "iterations differ from each other");
     }
+
+    [Fact]
+    public void The_page_of_guarantees_names_suites_that_exist()
+    {
+        var known = new ClusterSuites().All.Concat(new Ideal.IdealSuites().All).Select(suite => suite.Name).ToHashSet();
+        var hosts = string.Concat(Directory.GetFiles(Path.Combine(Root(), "tests", "coyote", "Hosts"), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText)); // suites of another program
+        var named = File.ReadLines(Path.Combine(Root(), "docs", "guarantees.md"))
+            .Where(line => line.StartsWith("| ", StringComparison.Ordinal) && line.Split('|').Length > 4)
+            .SelectMany(line => line.Split('|')[3].Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            .Where(name => name.StartsWith('`'))
+            .Select(name => name.Trim('`'))
+            .ToList();
+
+        Assert.NotEmpty(named);
+        Assert.All(named.Except(known), name => Assert.Contains($"\"{name}\"", hosts, StringComparison.Ordinal));
+    }
+
+    private static string Root([CallerFilePath] string here = "") => Path.Combine(Path.GetDirectoryName(here)!, "..", "..", ".."); // a source file has a folder
 
     private static ClusterSuite Suite(string name) => ClusterSuites.Suites.Single(suite => suite.Name == name);
 
