@@ -48,6 +48,20 @@ public sealed class RunnerTests : IDisposable
     }
 
     [Fact]
+    public void A_report_for_programs_is_json_and_nothing_else()
+    {
+        File.WriteAllText(_regressions, "sound i4\n");
+
+        Assert.Equal(1, Campaign([Sound, Broken], "--json"));
+
+        using var json = System.Text.Json.JsonDocument.Parse(_said.ToString());
+        Assert.Equal(1, json.RootElement.GetProperty("failed").GetInt32());
+        Assert.Equal("sound", json.RootElement.GetProperty("suites")[0].GetProperty("suite").GetString());
+        Assert.Equal("s1", json.RootElement.GetProperty("suites")[1].GetProperty("failures")[0].GetProperty("shrunk").GetString());
+        Assert.Contains("no longer fits", json.RootElement.GetProperty("regressions")[0].GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_replay_ends_with_one_when_it_fails_and_zero_when_it_does_not()
     {
         Assert.Equal(1, new ReplayRun(Words("--suite", "broken", "--replay", "s1 s0 s1 s0", "--shrink")).Run([Sound, Broken]));

@@ -22,6 +22,7 @@ internal sealed class Exploration : IExploration
     private readonly long _stepsLast;
     private Strategy _strategy = new RandomWalk();
     private int _fairSteps;
+    private bool _isOver;
 
     /// <param name="stepsMax">As in <see cref="ExploreOptions.StepsMax"/>.</param>
     /// <param name="livenessSteps">As in <see cref="ExploreOptions.LivenessSteps"/>.</param>
@@ -46,13 +47,14 @@ internal sealed class Exploration : IExploration
     {
         _strategy = strategy;
         _fairSteps = 0;
+        _isOver = false;
         _monitors.Clear();
         Outcome.Clear();
         strategy.Begin(seed);
         try
         {
             test(this);
-            if (_monitors.Owed > 0 && !Outcome.HasFailed) FailAtEnd();
+            if (_monitors.Owed > 0 && !_isOver) FailAtEnd();
         }
         catch (IterationEndedException ended)
         {
@@ -96,6 +98,7 @@ internal sealed class Exploration : IExploration
 
     public void Observe(ulong stateHash)
     {
+        if (_isOver) throw _ended;
         if (_states is not null && _states.Add(stateHash))
         {
             Outcome.NewStates++;
@@ -104,14 +107,14 @@ internal sealed class Exploration : IExploration
         Outcome.StatesPath = SplitMix.Mix(Outcome.StatesPath ^ stateHash);
         if (_strategy.GoesOnFrom(stateHash ^ _monitors.Fingerprint, _stepsMax - Outcome.Steps)) return;
         Outcome.IsPruned = true;
-        throw _ended;
+        throw End();
     }
 
     public void Assert(bool condition, string message)
     {
         if (condition) return;
         Outcome.Fail(FailureKind.Assertion, message, Failure.WithoutDigits(message));
-        throw _ended;
+        throw End();
     }
 
     public void Hot(string monitor) => _monitors.Hot(monitor, _fairSteps);
@@ -120,10 +123,17 @@ internal sealed class Exploration : IExploration
 
     public void Tell(string line) => Listener?.Invoke(line);
 
+    /// <summary>The iteration is over, even if the test swallows this: each later question throws it again.</summary>
+    private IterationEndedException End()
+    {
+        _isOver = true;
+        return _ended;
+    }
+
     private int Pick(ReadOnlySpan<int> ids, ReadOnlySpan<int> places)
     {
         if (ids.IsEmpty) throw new ArgumentException("nobody is enabled: the test must end, or move its time on, instead of asking", nameof(ids));
-        if (Outcome.HasFailed) throw _ended;
+        if (_isOver) throw _ended;
         if (Outcome.Steps >= _stepsMax) GoOnOnlyForDebts();
         var index = 0;
         if (ids.Length == 1)
@@ -148,7 +158,7 @@ internal sealed class Exploration : IExploration
         if (_monitors.Owed == 0 || _fairSteps - _monitors.OldestSince < _livenessSteps) return;
         var monitor = _monitors.Oldest();
         Outcome.Fail(FailureKind.Liveness, $"\"{monitor}\" has been owed for {_livenessSteps} fair steps", $"owed: {monitor}");
-        throw _ended;
+        throw End();
     }
 
     private void FailAtEnd()
@@ -161,18 +171,18 @@ internal sealed class Exploration : IExploration
     {
         if (_monitors.Owed > 0 && Outcome.Steps < _stepsLast && (_strategy.IsFair || _strategy.TurnFair())) return;
         Outcome.IsCutOff = true;
-        throw _ended;
+        throw End();
     }
 
     private void GoOnAfterData()
     {
-        if (Outcome.HasFailed) throw _ended;
+        if (_isOver) throw _ended;
         if (Outcome.Choices >= Trace.DecisionsMax) TooMany();
     }
 
     private void TooMany()
     {
         Outcome.Fail(FailureKind.Assertion, $"the iteration asked more than {Trace.DecisionsMax} times and did not end", "the iteration did not end");
-        throw _ended;
+        throw End();
     }
 }

@@ -81,7 +81,7 @@ internal sealed class Worker
 
     private void Check(IterationOutcome outcome, StrategySlot slot, ulong seed, long iteration, Action failed)
     {
-        var difference = Repeat.Compare(_test, _options, outcome.Decisions.ToArray(), outcome.StatesPath, null, _player);
+        var difference = Repeat.Compare(_test, _options, outcome.Decisions.ToArray(), outcome.StatesPath, _player);
         if (difference is null) return;
         Keep(Nondeterminism.ToFailure(difference, outcome.ToTrace()), slot, seed, iteration, failed);
     }
