@@ -25,7 +25,7 @@
 #define MUTANT 0
 #endif
 #ifndef RINGS
-#define RINGS 5                       /* rings that some node is in or forms at one time, counted from 1 */
+#define RINGS 7                       /* rings that some node is in or forms at one time, counted from 1 */
 #endif
 #define SEQUENCES 12                  /* ring sequences of one run: more is a livelock */
 
@@ -364,11 +364,11 @@ inline form(i) {
 #if MUTANT == 2
     :: n[i].proposal != BIT(i) ->                              /* the commit rounds dropped: the representative installs what was proposed */
         n[i].state = recovering;
-        installing = x; r[x].kind = token; r[x].at = NEXT(r[x].members, i); moving++
+        installing = x; r[x].kind = token; onward(i, x)
 #endif
     :: else ->
         n[i].state = committing;
-        r[x].kind = commitToken; r[x].visits = 1; r[x].at = NEXT(r[x].members, i); moving++
+        r[x].kind = commitToken; r[x].visits = 1; onward(i, x)
     fi
 }
 
@@ -378,15 +378,9 @@ inline form(i) {
 inline onCommitToken(i, k, seen) {
     wanted = false;
     if
-#if MUTANT == 3
-    :: n[i].state == gathering && !(seen >= COUNT(r[k].members) || SEQ(k) <= SEQ(n[i].ring)) ->
-#else
     :: n[i].state == gathering && !IS_STALE(i, k, seen) ->
-#endif
         if
-#if MUTANT != 4
         :: r[k].members != n[i].proposal -> enterGather(i)    /* refused */
-#endif
         :: else ->
             sawSequence(i, SEQ(k));
             n[i].commit = k; n[i].state = committing; n[i].frames = 0;
@@ -537,13 +531,23 @@ inline install(i, k) {
         set = COMPANIONS(i, k) | OWED(i, k);
         for (m : 1 .. 2) {
             if
-            :: m == n[i].delivered + 1 && m <= ARU(n[i].have) && (!IS_SAFE(m) || m <= end) -> n[i].delivered = m; inRegular[i] = inRegular[i] | BIT(m - 1)
+#if MUTANT == 3
+            :: m == n[i].delivered + 1 && m <= ARU(n[i].have) -> n[i].delivered = m;
+#else
+            :: m == n[i].delivered + 1 && m <= ARU(n[i].have) && (!IS_SAFE(m) || m <= end) -> n[i].delivered = m;
+#endif
+                inRegular[i] = inRegular[i] | BIT(m - 1)
             :: else
             fi
         }
         for (m : 1 .. 2) {
             if
-            :: m > n[i].delivered && HAS(n[i].have, m - 1) && (m <= ARU(n[i].have) || HAS(set, sender[m])) -> inTransitional[i] = inTransitional[i] | BIT(m - 1)
+#if MUTANT == 4
+            :: m > n[i].delivered && HAS(n[i].have, m - 1) ->
+#else
+            :: m > n[i].delivered && HAS(n[i].have, m - 1) && (m <= ARU(n[i].have) || HAS(set, sender[m])) ->
+#endif
+                inTransitional[i] = inTransitional[i] | BIT(m - 1)
             :: else
             fi
         }
@@ -577,6 +581,8 @@ inline judge(i, k) {
         :: else
         fi
     }
+    assert(!(sender[1] == sender[2] && HAS(inRegular[i] | inTransitional[i], 1) && !HAS(inRegular[i] | inTransitional[i], 0)));     /* I20: no hole in what one node sent */
+    assert(isSafeStable || !((IS_SAFE(1) && HAS(inRegular[i], 0)) || (IS_SAFE(2) && HAS(inRegular[i], 1))));                       /* I26: safe in the regular view: everybody has it */
     if
     :: HAS(n[i].have, 0) && sender[1] == i -> assert(HAS(inRegular[i] | inTransitional[i], 0))        /* I22: its own messages */
     :: else
