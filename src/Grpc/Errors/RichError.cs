@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Grpc.Core;
+using Membership.Grpc.Messages;
 using CallStatus = Grpc.Core.Status;
 using WireStatus = Google.Rpc.Status;
 
@@ -47,14 +48,17 @@ public sealed record RichError(StatusCode Code, string Message, string Reason, I
         if (failure.Trailers.GetValueBytes(TrailerKey) is not { } bytes) return null;
         try
         {
+            WireCheck.Check(bytes, WireStatus.Descriptor);
             foreach (var detail in WireStatus.Parser.ParseFrom(bytes).Details)
             {
+                if (!detail.Is(ErrorInfo.Descriptor)) continue;
+                WireCheck.Check(detail.Value.Span, ErrorInfo.Descriptor);
                 if (detail.TryUnpack<ErrorInfo>(out var known)) return new RichError(failure.StatusCode, failure.Status.Detail, known.Reason, known.Metadata);
             }
         }
-        catch (Exception garbled) when (garbled is InvalidProtocolBufferException or ArgumentOutOfRangeException or IndexOutOfRangeException)
+        catch (Exception garbled) when (garbled is InvalidProtocolBufferException or InvalidDataException)
         {
-            // Details are an addition: a server that garbles them still gave its status. Google.Protobuf runs over its bounds where a text claims nearly 2^31 bytes.
+            // Details are an addition: a server that garbles them still gave its status.
         }
         return null;
     }

@@ -1,7 +1,10 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Pipelines;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
 using Grpc.Core;
+using Membership.Grpc.Messages;
 
 namespace Membership.Grpc.Wire;
 
@@ -10,6 +13,10 @@ namespace Membership.Grpc.Wire;
 internal sealed class FrameReader<T>(PipeReader pipe, Marshaller<T> marshaller, int? maxMessageBytes, bool gzip) : DeserializationContext, IDisposable
     where T : class
 {
+    private static readonly MessageDescriptor? Descriptor = typeof(IMessage).IsAssignableFrom(typeof(T)) && !typeof(T).IsAbstract && typeof(T).GetConstructor([]) is not null
+        ? ((IMessage)Activator.CreateInstance<T>()).Descriptor
+        : null;
+
     private readonly PooledBuffer _inflated = new();
     private ReadOnlySequence<byte> _unread;
     private ReadOnlySequence<byte> _payload;
@@ -102,6 +109,7 @@ internal sealed class FrameReader<T>(PipeReader pipe, Marshaller<T> marshaller, 
         _payload = body;
         try
         {
+            if (Descriptor is not null) WireCheck.Check(body, Descriptor);
             return marshaller.ContextualDeserializer(this);
         }
         catch (Exception unreadable) when (unreadable is not RpcException)

@@ -46,7 +46,7 @@ internal sealed class WitnessHelloTarget : Target
     public override int Run(ReadOnlySpan<byte> input)
     {
         var bytes = input.ToArray();
-        if (Protobuf.Read(() => WitnessHello.Parser.ParseFrom(bytes), out _) is not { } message) return 1;
+        if (Protobuf.Read(WitnessHello.Parser, bytes) is not { } message) return 1;
         if (WitnessCodec.Read(message, out var why) is not null) return 0;
         return 2 + Array.FindIndex(Texts, text => why.Contains(text, StringComparison.Ordinal));
     }
@@ -106,7 +106,7 @@ internal sealed class WitnessReportTarget : Target
     public override int Run(ReadOnlySpan<byte> input)
     {
         var bytes = input.ToArray();
-        if (Protobuf.Read(() => WitnessReport.Parser.ParseFrom(bytes), out _) is not { } message) return 1;
+        if (Protobuf.Read(WitnessReport.Parser, bytes) is not { } message) return 1;
         if (WitnessCodec.Read(message, _from, out var why) is not null) return 0;
         return 2 + Array.FindIndex(Texts, text => why.Contains(text, StringComparison.Ordinal));
     }

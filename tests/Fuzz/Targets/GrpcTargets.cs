@@ -151,26 +151,22 @@ internal sealed class GrpcHeaderTarget : Target
     }
 }
 
-/// <summary>Reads as Google.Protobuf promises, and as it does.</summary>
+/// <summary>Reads messages as the product does: looked over first (WireCheck), then by the generated reader.</summary>
 internal static class Protobuf
 {
     /// <summary>Null where the bytes are no message.</summary>
-    /// <remarks>Google.Protobuf 3.25 promises <see cref="InvalidProtocolBufferException"/>, but runs over its bounds at a text that says it has nearly 2^31 bytes within a
-    /// message. The product catches whatever its reader throws (FrameReader, RichError).</remarks>
-    public static T? Read<T>(Func<T> parse, out bool isOutOfBounds) where T : class
+    public static T? Read<T>(MessageParser<T> parser, byte[] bytes) where T : class, IMessage<T>, new() => (T?)Read(parser, new T().Descriptor, bytes);
+
+    /// <summary>Null where the bytes are no message.</summary>
+    public static IMessage? Read(MessageParser parser, MessageDescriptor descriptor, byte[] bytes)
     {
-        isOutOfBounds = false;
         try
         {
-            return parse();
+            WireCheck.Check(bytes, descriptor);
+            return parser.ParseFrom(bytes);
         }
-        catch (InvalidProtocolBufferException)
+        catch (Exception refused) when (refused is InvalidDataException or InvalidProtocolBufferException)
         {
-            return null;
-        }
-        catch (Exception bounds) when (bounds is ArgumentOutOfRangeException or IndexOutOfRangeException)
-        {
-            isOutOfBounds = true;
             return null;
         }
     }
@@ -186,11 +182,10 @@ internal sealed class RequestTarget : Target
 
     public override bool KeepsSeeds => false;
 
-    public override IReadOnlyList<string> Reasons { get; } = ["read", "refused", "refused out of bounds"];
+    public override IReadOnlyList<string> Reasons { get; } = ["read", "refused"];
 
-    // The generated readers of Google.Protobuf: an object for each message inside, a list that doubles for each repeated field, and an exception with a hundred frames
-    // where messages are nested too deep.
-    public override long AllocationMax(int length) => (200L * length) + (128 * 1024);
+    // The generated readers of Google.Protobuf: an object for each message inside, a list that doubles for each repeated field.
+    public override long AllocationMax(int length) => (200L * length) + (16 * 1024);
 
     public override int RateMin => 10_000;
 
@@ -203,8 +198,8 @@ internal sealed class RequestTarget : Target
     public override int Run(ReadOnlySpan<byte> input)
     {
         if (input.IsEmpty) return 1;
-        var (parser, bytes) = (Messages[input[0] % Messages.Length].Parser, input[1..].ToArray());
-        if (Protobuf.Read(() => parser.ParseFrom(bytes), out var isOutOfBounds) is not { } message) return isOutOfBounds ? 2 : 1;
+        var descriptor = Messages[input[0] % Messages.Length];
+        if (Protobuf.Read(descriptor.Parser, descriptor, input[1..].ToArray()) is not { } message) return 1;
         var size = message.CalculateSize();
         return message.ToByteArray().Length == size ? 0 : throw new BrokenPromiseException("a message has another size than it says");
     }
@@ -311,7 +306,7 @@ internal sealed class GroupResponseTarget : Target
     public override int Run(ReadOnlySpan<byte> input)
     {
         var bytes = input.ToArray();
-        var response = Protobuf.Read(() => GroupResponse.Parser.ParseFrom(bytes), out _);
+        var response = Protobuf.Read(GroupResponse.Parser, bytes);
         var events = 0;
         try
         {
@@ -361,7 +356,7 @@ internal sealed class RingEventsTarget : Target
     public override int Run(ReadOnlySpan<byte> input)
     {
         var bytes = input.ToArray();
-        if (Protobuf.Read(() => SubscribeResponse.Parser.ParseFrom(bytes), out _) is not { } response) return 2;
+        if (Protobuf.Read(SubscribeResponse.Parser, bytes) is not { } response) return 2;
         try
         {
             var cursor = new RingCursor(new SubscribeOptions());

@@ -24,8 +24,8 @@ internal sealed class QuorumMessageTarget : Target, IQuorumEffects
 
     public override bool IsStateful => true;
 
-    // A verdict names every node and says why in a sentence.
-    public override long AllocationMax(int length) => (4L * length) + (32 * 1024);
+    // A verdict names every node and says why in a sentence, and a node that proposals and acknowledgements have waited for deals with all of them at once.
+    public override long AllocationMax(int length) => (4L * length) + (4 * 1024 * 1024);
 
     public override IEnumerable<Seed> Seeds()
     {

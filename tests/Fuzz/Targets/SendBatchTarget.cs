@@ -12,7 +12,7 @@ internal sealed class SendBatchTarget : Target
 {
     public override string Name => "daemon/send-batch";
 
-    public override IReadOnlyList<string> Reasons { get; } = ["taken", "left to the generated reader"];
+    public override IReadOnlyList<string> Reasons { get; } = ["taken by hand", "taken by the generated reader", "refused"];
 
     // The payloads go into one block of the shared pool; the generated reader, beside it, makes an object for each.
     public override long AllocationMax(int length) => (200L * length) + (16 * 1024);
@@ -42,10 +42,20 @@ internal sealed class SendBatchTarget : Target
         if (input.IsEmpty) return 1;
         var bytes = input[1..].ToArray();
         var request = (input[0] & 1) == 0 || bytes.Length < 2 ? new ReadOnlySequence<byte>(bytes) : GrpcFrameTarget.Pieces(bytes);
-        if (SendBatch.TryRead(request) is not { } batch) return 1;
+        SessionRequest session;
+        try
+        {
+            session = SessionRequest.Read(request);
+        }
+        catch (Exception refused) when (refused is InvalidDataException or InvalidProtocolBufferException)
+        {
+            return 2;
+        }
+
+        if (session.Send is not { } batch) return 1;
         using (batch)
         {
-            if (Protobuf.Read(() => GroupRequest.Parser.ParseFrom(bytes), out _) is not { RequestCase: GroupRequest.RequestOneofCase.Send, Send: var send }) throw new BrokenPromiseException("taken, but no request");
+            if (Protobuf.Read(GroupRequest.Parser, bytes) is not { RequestCase: GroupRequest.RequestOneofCase.Send, Send: var send }) throw new BrokenPromiseException("taken, but no request");
             if (send.Handle != batch.Handle || send.WithoutReceipts != batch.WithoutReceipts || (send.Level == DeliveryLevel.Safe) != (batch.Level == Level.Safe)) throw new BrokenPromiseException("read otherwise than written");
             foreach (var payload in send.Payloads)
             {

@@ -1,6 +1,7 @@
 using System.Buffers;
 using Google.Protobuf;
 using Grpc.Core;
+using Membership.Grpc.Messages;
 using Proto = Membership.V1;
 
 namespace Membership.Daemon.Services.Groups;
@@ -26,7 +27,12 @@ internal sealed class SessionRequest
     public static SessionRequest Of(Proto.GroupRequest message) => new(message, null);
 
     /// <summary>What the bytes say, exactly as a protobuf parser would understand them.</summary>
+    /// <exception cref="InvalidDataException">They are no request.</exception>
     /// <exception cref="InvalidProtocolBufferException">They are no request.</exception>
-    public static SessionRequest Read(in ReadOnlySequence<byte> bytes) =>
-        SendBatch.TryRead(bytes) is { } send ? new SessionRequest(null, send) : Of(Proto.GroupRequest.Parser.ParseFrom(bytes));
+    public static SessionRequest Read(in ReadOnlySequence<byte> bytes)
+    {
+        if (SendBatch.TryRead(bytes) is { } send) return new SessionRequest(null, send);
+        WireCheck.Check(bytes, Proto.GroupRequest.Descriptor);
+        return Of(Proto.GroupRequest.Parser.ParseFrom(bytes));
+    }
 }

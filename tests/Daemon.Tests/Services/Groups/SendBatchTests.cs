@@ -66,7 +66,8 @@ public sealed class SendBatchTests
             }
             if (expected is null)
             {
-                Assert.Throws<InvalidProtocolBufferException>(() => SessionRequest.Read(new ReadOnlySequence<byte>(bytes)));
+                var refusal = Record.Exception(() => SessionRequest.Read(new ReadOnlySequence<byte>(bytes)));
+                Assert.True(refusal is InvalidProtocolBufferException or InvalidDataException, $"{refusal}");
                 continue;
             }
             var read = SessionRequest.Read(new ReadOnlySequence<byte>(bytes));
