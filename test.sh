@@ -9,7 +9,7 @@
 set -uo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" || exit 74
 
-stages=(packages restore build format launchers tests campaign explore mutants fuzz)
+stages=(packages restore build format launchers model tests campaign explore mutants fuzz)
 campaign_seeds=2300                   # of five nodes, at least 50 simulated hours
 explore_iterations=500                # schedules of each suite of tests/coyote, at least 20 000 in all
 explore_iterations_deep=25000         # at least a million in all
