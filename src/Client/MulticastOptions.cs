@@ -36,7 +36,7 @@ public sealed record MulticastOptions
 /// <param name="Seq">Number of the frame in that ring.</param>
 /// <param name="Index">Place in the frame.</param>
 /// <param name="DeliveredAtNs">The daemon's monotonic clock at delivery, nanoseconds.</param>
-/// <param name="Failure">Null when delivered; otherwise one sentence: it was not and will not be delivered.</param>
+/// <param name="Failure">Null when delivered; otherwise one sentence.</param>
 /// <example>
 /// <code>
 /// if (!receipt.IsDelivered) Console.Error.WriteLine($"message {receipt.Number}: {receipt.Failure}");
@@ -47,4 +47,7 @@ public readonly record struct MulticastReceipt(
 {
     /// <summary>It has its place in the order.</summary>
     public bool IsDelivered => Failure is null;
+
+    /// <summary>Of a message that failed. False: it was not and will not be delivered to anybody. True: others may have delivered it.</summary>
+    public bool IsIndeterminate { get; init; }
 }

@@ -224,7 +224,7 @@ public sealed class MulticastStream : IAsyncDisposable
         {
             long number = Interlocked.Increment(ref _confirmedCount);
             string? failure = receipt.Failure.Length > 0 ? receipt.Failure : null;
-            var given = new MulticastReceipt(number, receipt.Counter, receipt.RingId, receipt.Seq, receipt.Index, receipt.TNs, failure);
+            var given = new MulticastReceipt(number, receipt.Counter, receipt.RingId, receipt.Seq, receipt.Index, receipt.TNs, failure) { IsIndeterminate = receipt.InDoubt };
             if (!_sizes.TryDequeue(out int bytes)) continue;   // a receipt nobody asked for; counted above, so the end shows it
             if (_options.DiscardReceipts) _room.Exit(bytes);
             else _receipts.Writer.TryWrite((given, bytes));

@@ -177,6 +177,19 @@ public sealed class QuorumNodeTests
     }
 
     [Fact]
+    public void Last_man_standing_gives_nobody_up_before_its_window_has_passed()
+    {
+        var world = World(5, o => o with { Mode = QuorumMode.LastManStanding, LastManStandingWindow = TimeSpan.FromSeconds(90) });
+        Views(world, [1, 2, 3, 4, 5]);
+
+        Views(world, [1, 2, 3], [4, 5]);
+        Assert.Equal(5UL, State(world, 1).Expected);   // 60 s have passed
+
+        world.Quiesce();
+        Assert.Equal(3UL, State(world, 1).Expected);   // 120 s
+    }
+
+    [Fact]
     public void Nodes_given_up_do_not_become_a_second_side_with_one_that_comes_over_to_them()
     {
         var world = World(5, o => o with { Mode = QuorumMode.LastManStanding });

@@ -76,7 +76,7 @@ internal sealed class Outbox(MembershipClientOptions options)
             AdmitFromLine();
         }
         if (receipt.Failure.Length == 0) send.Confirm(new GroupReceipt(new OrderPosition(receipt.RingId, receipt.Seq, receipt.Index), receipt.Counter, receipt.TNs));
-        else send.Fail(new GroupSendException(MembershipReason.NotPossibleNow, false, $"Sending: the message was not delivered: {receipt.Failure}"));
+        else send.Fail(new GroupSendException(MembershipReason.NotPossibleNow, receipt.InDoubt, $"Sending: the message was not delivered here: {receipt.Failure}"));
         return true;
     }
 

@@ -16,7 +16,11 @@ namespace Membership.Daemon.Services;
 /// <param name="Index">Its place in the frame.</param>
 /// <param name="Time">CLOCK_MONOTONIC, nanoseconds.</param>
 /// <param name="IsSilent">Its sender wants to hear of failures only.</param>
-internal readonly record struct Outcome(ulong Counter, string? Failure, RingId Ring, ulong Seq, int Index, long Time, bool IsSilent);
+internal readonly record struct Outcome(ulong Counter, string? Failure, RingId Ring, ulong Seq, int Index, long Time, bool IsSilent)
+{
+    /// <summary>It failed here, and others may have delivered it.</summary>
+    public bool IsInDoubt => Failure is ReceiptTable.OrderedElsewhere or ReceiptTable.Unknown;
+}
 
 /// <summary>The messages of one stream that have no receipt yet, in order of submission.</summary>
 /// <remarks>
@@ -183,6 +187,7 @@ internal sealed class ReceiptWindow(ReceiptTable table, BatchSignal filled) : IS
             receipt.Index = (uint)outcome.Index;
             receipt.Failure = outcome.Failure ?? "";
             receipt.TNs = outcome.Time;
+            receipt.InDoubt = outcome.IsInDoubt;
             response.Receipts.Add(receipt);
         }
         Release();

@@ -18,6 +18,7 @@ public sealed class HostSuites : ISuites
         Small("wakeups-mailbox", nameof(WakeUps.Mailbox), "the ring thread does not sleep while a message, a command or the wish to leave waits for it", 300_000),
         Small("wakeups-receipts", nameof(WakeUps.Receipts), "every message has its receipt, once and in the order of sending, when its window has ended", 300_000),
         Sessions("sessions-subscribe", nameof(Suites.Sessions.Subscribe), "who joins while the other node leaves or dies is a member, gets its receipts, and sees what the others see"),
+        Sessions("sessions-threads", nameof(Suites.Sessions.Threads), "sessions that are overtaken wherever they touch what the ring thread does miss nothing and hang nowhere"),
         Sessions("sessions-cancel", nameof(Suites.Sessions.Cancel), "a client that dies in the middle of sending is process-down for the others, and nothing of it stays"),
         Sessions("sessions-vanish", nameof(Suites.Sessions.Vanish), "a client that is gone while the daemon writes to it holds up nobody"),
         Sessions("sessions-stop", nameof(Suites.Sessions.Stop), "when the daemon stops every session ends with a reason, every message has been answered, and nobody gets in any more"),
@@ -25,6 +26,7 @@ public sealed class HostSuites : ISuites
         Sessions("sessions-credit", nameof(Suites.Sessions.Credit), "never more than the window is under way, and with credit everything comes"),
         Clients("client-dispose", nameof(Suites.Clients.Dispose), "disposal ends whatever becomes of the connection, and leaves nothing"),
         Clients("client-cancel", nameof(Suites.Clients.CancelSend), "what a sender is told of its message agrees with what the group saw"),
+        Clients("client-stop", nameof(Suites.Clients.StopDaemon), "a sender whose daemon leaves is told of its message what agrees with what the others saw"),
         Clients("client-reconnect", nameof(Suites.Clients.Reconnect), "updates come once and in order, with an interruption where some may be missing"),
         Large(typeof(Reloads), "reload-view-change", nameof(Reloads.DuringViewChange), "after overlapping reloads the daemon runs with the keys it says, and nodes with these keys come together"),
     ];

@@ -12,8 +12,8 @@
 #   simulator               fresh seeds of tests/Simulation
 #   unit:PROJECT[:NAME]     the tests of a project, or those of it whose full name contains NAME
 #   explorer:SUITE          that suite of tests/coyote
-# Without such a line all of them are asked. The control, each finder on the tree as it is, must find nothing; a seed that
-# fails there fails without the bug too and counts for no row.
+# Without such a line all of them are asked. The control, each finder on the tree as it is (where it could go on for ever, for a
+# quarter of the time), must find nothing; a seed that fails without the bug too counts for no row.
 #
 # Prints a table in Markdown: bug, who found it, by what, after how much processor time; then "N passed, N failed, N skipped".
 # Exit code: 0 all found, 1 some not found or the control failed, 64 usage, 70 a bug no longer applies or builds.
@@ -60,6 +60,18 @@ build() {
     nice dotnet build "$1" -c Release -clp:ErrorsOnly -nodeReuse:false -p:RunAnalyzers=false -p:TreatWarningsAsErrors=false -p:UseSharedCompilation=false > build.log 2>&1
 }
 
+# Builds what a bug is in, alone, and puts it beside the finder: a bug changes the inside of one assembly.
+plant() {
+    local source=$1 finder=$2/bin/Release/net10.0 project assembly
+    project=$(ls "$source"/*.csproj)
+    assembly=$(sed -n 's#.*<AssemblyName>\(.*\)</AssemblyName>.*#\1#p' "$project")
+    nice dotnet build "$source" -c Release --no-restore --no-dependencies -clp:ErrorsOnly -nodeReuse:false -p:RunAnalyzers=false -p:TreatWarningsAsErrors=false -p:UseSharedCompilation=false > build.log 2>&1 || return 1
+    cp "$source/bin/Release/net10.0/${assembly:-$(basename "$project" .csproj)}".{dll,pdb} "$finder/"
+}
+
+# The finder without any bug again.
+restore() { cp -r "control/$1/bin" "$1/"; }
+
 project_of() {
     case "$1" in
         simulator) echo tests/Simulation ;;
@@ -91,8 +103,8 @@ simulate() {
         spent=$total
         [[ $(grep -m1 '^FAILED seed' run.log || true) =~ ^FAILED\ seed\ ([0-9]+):\ ([^:]+):\ (.*) ]] || return 1
         seed=${BASH_REMATCH[1]} what="${BASH_REMATCH[2]}: ${BASH_REMATCH[3]} (seed $seed)"
-        [[ $1 != control/simulation ]] || { skipped+=,$seed; return 0; }
-        nice dotnet "control/simulation/$simulation" --seed "$seed" > control.log 2>&1 && return 0
+        [[ $1 != control/* ]] || { skipped+=,$seed; return 0; }
+        nice dotnet "control/tests/Simulation/$simulation" --seed "$seed" > control.log 2>&1 && return 0
         skipped+=,$seed
         ((left > 0)) || return 1
     done
@@ -107,9 +119,10 @@ unit() {
     [[ $what ]]
 }
 
+# Until something fails or the limit of the shell ends it.
 explore() {
-    timed "$cpu" dotnet "tests/coyote/Runner/$explorer" --suite "${1#explorer:}" --seconds "$cpu" --seed "$base" --jobs 1 --no-shrink
-    what=$(grep -m1 -A1 '^FAILED' run.log | sed -n '2s/^ *//p' || true)
+    timed "$cpu" dotnet "tests/coyote/Runner/$explorer" --suite "${1#explorer:}" --iterations 100000000 --seed "$base" --jobs 1 --no-shrink
+    what=$(sed -n 's/^  FAILED \(.*\)/\1/p' run.log | sed '1!d; s/ \[.*//')
     [[ $what ]]
 }
 
@@ -157,14 +170,15 @@ echo "| planted bug | found by | first violation | processor, s |"
 echo "|---|---|---|---|"
 
 # The control: everybody who will be asked, on the tree as it is.
+cpu_each=$cpu
 controls=$(for patch in "${bugs[@]}"; do finders_of "$patch"; done | tr ' ' '\n' | sort -u)
 for finder in $controls; do
     project=$(project_of "$finder") || broken "unknown finder $finder"
+    cpu=$cpu_each
+    [[ $finder == unit:* ]] || cpu=$(((cpu + 3) / 4))   # tests run to their end
     build "$project" || broken "$project does not build"
-    if [[ $finder == simulator ]]; then
-        mkdir -p control/simulation && cp -r tests/Simulation/bin control/simulation/
-        if ask simulator control/simulation; then found=yes; else found=no; fi
-    elif ask "$finder"; then found=yes; else found=no; fi
+    mkdir -p "control/$project" && cp -r "$project/bin" "control/$project/"
+    if ask "$finder" "control/$project"; then found=yes; else found=no; fi
     if [[ $found == yes ]]; then
         row "none (control)" "$finder" "$what" "$spent"
         failed=$((failed + 1))
@@ -174,14 +188,19 @@ for finder in $controls; do
     fi
 done
 
+cpu=$cpu_each
 for patch in "${bugs[@]}"; do
     name=$(basename "$patch" .patch)
     patch -p1 -s -F0 < "$patch" || broken "$name no longer applies; renew it"
+    sources=$(sed -n 's#^+++ b/\(src/[^/]*\)/.*#\1#p' "$patch" | sort -u)
     found=""
     tried=""
     for finder in $(finders_of "$patch"); do
-        build "$(project_of "$finder")" || broken "$name does not build"
-        if ask "$finder"; then found=$finder; break; fi
+        project=$(project_of "$finder")
+        for source in $sources; do plant "$source" "$project" || broken "$name does not build"; done
+        if ask "$finder"; then found=$finder; fi
+        restore "$project"
+        [[ ! $found ]] || break
         tried+="${tried:+, }$finder $spent s"
     done
     if [[ $found ]]; then

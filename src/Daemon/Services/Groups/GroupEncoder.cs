@@ -188,7 +188,7 @@ internal sealed class GroupEncoder(GroupLog log, bool hashesOnly) : ResponseEnco
         if (isDelivered && outcome.Ring != _receiptRing) (_receiptRing, _receiptRingText) = (outcome.Ring, Encoding.ASCII.GetBytes(outcome.Ring.ToString()));
         var failure = isDelivered ? [] : Encoding.UTF8.GetBytes(outcome.Failure!);   // not null: it was not delivered
         var size = FieldBytes(outcome.Counter) + FieldBytes(outcome.Seq) + FieldBytes((uint)outcome.Index) + FieldBytes((ulong)outcome.Time)
-            + (isDelivered ? LengthDelimitedBytes(_receiptRingText.Length) : LengthDelimitedBytes(failure.Length));
+            + (isDelivered ? LengthDelimitedBytes(_receiptRingText.Length) : LengthDelimitedBytes(failure.Length)) + (outcome.IsInDoubt ? FieldBytes(1) : 0);
         Ensure(size + HeaderBytesMax);
         Prefix(Proto.SendReceipts.ReceiptsFieldNumber, size);
         Number(Proto.Receipt.CounterFieldNumber, outcome.Counter);
@@ -197,5 +197,6 @@ internal sealed class GroupEncoder(GroupLog log, bool hashesOnly) : ResponseEnco
         Number(Proto.Receipt.IndexFieldNumber, (uint)outcome.Index);
         if (!isDelivered) Bytes(Proto.Receipt.FailureFieldNumber, failure);
         Number(Proto.Receipt.TNsFieldNumber, (ulong)outcome.Time);
+        if (outcome.IsInDoubt) Number(Proto.Receipt.InDoubtFieldNumber, 1);
     }
 }

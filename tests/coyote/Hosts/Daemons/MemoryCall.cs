@@ -110,6 +110,7 @@ internal sealed class MemoryCall : IAsyncStreamReader<SessionRequest>, IServerSt
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            var armed = _changed.Arm();
             if (_requests.TryDequeue(out var request))
             {
                 _request = SessionRequest.Read(new ReadOnlySequence<byte>(request));
@@ -117,7 +118,7 @@ internal sealed class MemoryCall : IAsyncStreamReader<SessionRequest>, IServerSt
             }
 
             if (_isComplete) return false;
-            await _changed.Arm().WaitAsync(cancellationToken);
+            await armed.WaitAsync(cancellationToken);
         }
     }
 
@@ -130,7 +131,13 @@ internal sealed class MemoryCall : IAsyncStreamReader<SessionRequest>, IServerSt
         cancellationToken.ThrowIfCancellationRequested();
         var response = Proto.GroupResponse.Parser.ParseFrom(message.Bytes.Span);
         Written?.Invoke(response);
-        while (_responses.Count >= _buffer) await _changed.Arm().WaitAsync(cancellationToken);
+        while (true)
+        {
+            var armed = _changed.Arm();
+            if (_responses.Count < _buffer) break;
+            await armed.WaitAsync(cancellationToken);
+        }
+
         _responses.Enqueue(response);
         _changed.Raise();
     }
@@ -139,6 +146,7 @@ internal sealed class MemoryCall : IAsyncStreamReader<SessionRequest>, IServerSt
     {
         while (true)
         {
+            var armed = _changed.Arm();
             if (_responses.TryDequeue(out _response))
             {
                 _changed.Raise();
@@ -146,7 +154,7 @@ internal sealed class MemoryCall : IAsyncStreamReader<SessionRequest>, IServerSt
             }
 
             if (_status is { } status) return status.StatusCode == StatusCode.OK ? false : throw new RpcException(status);
-            await _changed.Arm().WaitAsync(cancellationToken);
+            await armed.WaitAsync(cancellationToken);
         }
     }
 

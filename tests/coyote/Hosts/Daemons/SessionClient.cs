@@ -104,13 +104,17 @@ internal sealed class SessionClient
     {
         var send = new Proto.GroupRequest { Send = new Proto.SendToGroup { Handle = handle } };
         for (var i = 0; i < messages; i++) send.Send.Payloads.Add(ByteString.CopyFrom([.. Enumerable.Repeat((byte)(Sent + i), bytes)]));
-        if (Ask(send)) Sent += messages;
+        if (_call.Status is not null) return;
+        Sent += messages;
+        Ask(send);
     }
 
     /// <summary>Sends one message that says its number.</summary>
     public void SendNumbered(byte number, uint handle = 1)
     {
-        if (Ask(new Proto.GroupRequest { Send = new Proto.SendToGroup { Handle = handle, Payloads = { ByteString.CopyFrom(number) } } })) Sent++;
+        if (_call.Status is not null) return;
+        Sent++;
+        Ask(new Proto.GroupRequest { Send = new Proto.SendToGroup { Handle = handle, Payloads = { ByteString.CopyFrom(number) } } });
     }
 
     /// <summary>Sends a message and waits for it: what was ordered before has come then.</summary>
@@ -151,14 +155,17 @@ internal sealed class SessionClient
     /// <summary>Waits until something holds of what it was told, or the stream has ended.</summary>
     public async Task UntilAsync(Func<bool> condition)
     {
-        while (!condition() && Ended is null) await _progress.Arm();
+        while (true)
+        {
+            var armed = _progress.Arm();
+            if (condition() || Ended is not null) return;
+            await armed;
+        }
     }
 
-    private bool Ask(Proto.GroupRequest request)
+    private void Ask(Proto.GroupRequest request)
     {
-        if (_call.Status is not null) return false;
-        _ = _requests.WriteAsync(request);
-        return true;
+        if (_call.Status is null) _ = _requests.WriteAsync(request);
     }
 
     private async Task ReadAsync()
@@ -193,7 +200,13 @@ internal sealed class SessionClient
 
     private async Task<bool> NextAsync()
     {
-        while (!IsReading && _call.Status is null) await _progress.Arm();
+        while (true)
+        {
+            var armed = _progress.Arm();
+            if (IsReading || _call.Status is not null) break;
+            await armed;
+        }
+
         return await _responses.MoveNext(CancellationToken.None);
     }
 

@@ -8,7 +8,7 @@ namespace Membership.Exploration.Hosts.Steering;
 /// <remarks>
 /// Awaits need no change: they resume through the synchronization context of whoever awaited. What leaves it are <c>ConfigureAwait(false)</c>, tasks that
 /// complete others through the pool (<c>WaitAsync</c>, <c>WhenAny</c>, <c>WhenAll</c>, <c>CancelAsync</c>, <c>ContinueWith</c> on the default scheduler) and <c>Task.Run</c>.
-/// Before each volatile or interlocked access and each use of a channel stands a point at which another thread may go first (<see cref="Seams.Point"/>).
+/// Before each volatile or interlocked access and each use of a channel stands a point at which another thread may go first (<see cref="Seams.Point"/>), but not where a lock is held.
 /// </remarks>
 internal sealed class Rewriter
 {
@@ -68,6 +68,7 @@ internal sealed class Rewriter
     private void Rewrite(MethodBody body)
     {
         body.SimplifyMacros();
+        var locks = body.Instructions.Any(static instruction => instruction.Operand is MethodReference { DeclaringType.FullName: "System.Threading.Lock" or "System.Threading.Monitor" });
         var steps = body.GetILProcessor();
         foreach (var instruction in body.Instructions.ToArray())
         {
@@ -76,7 +77,7 @@ internal sealed class Rewriter
             var name = $"{declaring}.{called.Name}";
             if (called.Name == "ConfigureAwait" && called.Parameters.Count > 0) KeepContext(steps, instruction, called);
             else if (Replaced.Contains(name)) Replace(instruction, called);
-            else if (IsAccess(declaring, called.Name)) PutPointBefore(steps, instruction);
+            else if (!locks && IsAccess(declaring, called.Name)) PutPointBefore(steps, instruction);
         }
 
         body.OptimizeMacros();

@@ -21,6 +21,7 @@ internal sealed class World
     private readonly IExploration _exploration;
     private readonly List<Work> _ready = [];
     private readonly List<Fiber> _fibers = [];
+    private readonly HashSet<Fiber> _pumps = [];
     private readonly List<string> _places = ["time"];
     private readonly List<(string Name, Task Task)> _tasks = [];
     private readonly List<int> _events = [];
@@ -56,6 +57,9 @@ internal sealed class World
     /// <summary>How many times a thread may be overtaken before an access to what it shares; otherwise it goes on to where it waits.</summary>
     public int Preemptions { get; set; }
 
+    /// <summary>Every actor has a thread of its own, so that it can be overtaken within a step too. Not for code that holds locks.</summary>
+    public bool HasThreads { get; init; }
+
     /// <summary>Over the state that matters, for coverage; null: none is told.</summary>
     public Func<ulong>? Fingerprint { get; set; }
 
@@ -71,7 +75,7 @@ internal sealed class World
         {
             exploration.Hot(End);
             var all = world.Spawn("main", () => main(world));
-            world.Drive(() => all.IsCompleted && world._ready.Count == 0);
+            world.Drive(() => all.IsCompleted && world._ready.Count == 0 && world._pumps.All(static pump => !pump.IsEnabled));
             world.CheckEnded();
             exploration.Cold(End);
         }
@@ -100,7 +104,8 @@ internal sealed class World
     public Task Spawn(string name, Func<Task> body)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var context = new ActorContext(this, NewPlace(name));
+        var place = NewPlace(name);
+        SynchronizationContext context = HasThreads ? StartPump(name, place) : new ActorContext(this, place);
         context.Post(_ => Begin(body, done), null);
         _tasks.Add((name, done.Task));
         return done.Task;
@@ -129,6 +134,25 @@ internal sealed class World
         var fiber = new Fiber(this, name, NewPlace(name), body);
         _fibers.Add(fiber);
         return fiber;
+    }
+
+    private PumpContext StartPump(string name, int place)
+    {
+        Fiber fiber = null!;   // set below, before it runs
+        var context = new PumpContext();
+        fiber = new Fiber(this, name, place, () =>
+        {
+            SynchronizationContext.SetSynchronizationContext(context);
+            while (true)
+            {
+                fiber.Wait(() => context.Waiting.Count > 0, static () => long.MaxValue);
+                var (callback, state) = context.Waiting.Dequeue();
+                callback(state);
+            }
+        });
+        _fibers.Add(fiber);
+        _pumps.Add(fiber);
+        return context;
     }
 
     /// <summary>Goes on without asking the exploration, always with what has waited longest, until the condition holds: for what is not the suite's subject.</summary>
@@ -270,7 +294,7 @@ internal sealed class World
         }
     }
 
-    private string Waiting() => string.Join(", ", _tasks.Where(task => !task.Task.IsCompleted).Select(task => task.Name).Concat(_fibers.Where(fiber => !fiber.HasEnded).Select(fiber => fiber.Name)));
+    private string Waiting() => string.Join(", ", _tasks.Where(task => !task.Task.IsCompleted).Select(task => task.Name).Concat(_fibers.Where(fiber => !fiber.HasEnded && !_pumps.Contains(fiber)).Select(fiber => fiber.Name)));
 
     private void Fail(string message)
     {
@@ -289,6 +313,18 @@ internal sealed class World
     private sealed class ActorContext(World world, int place) : SynchronizationContext
     {
         public override void Post(SendOrPostCallback d, object? state) => world.Queue(place, d, state, this);
+
+        public override void Send(SendOrPostCallback d, object? state) => throw new NotSupportedException("nobody waits for another actor within a step");
+
+        public override SynchronizationContext CreateCopy() => this;
+    }
+
+    /// <summary>Where the code of one actor goes on that has a thread.</summary>
+    private sealed class PumpContext : SynchronizationContext
+    {
+        public Queue<(SendOrPostCallback Callback, object? State)> Waiting { get; } = new();
+
+        public override void Post(SendOrPostCallback d, object? state) => Waiting.Enqueue((d, state));
 
         public override void Send(SendOrPostCallback d, object? state) => throw new NotSupportedException("nobody waits for another actor within a step");
 

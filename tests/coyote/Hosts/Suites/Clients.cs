@@ -2,6 +2,7 @@ using Membership.Client;
 using Membership.Exploration.Hosts.Daemons;
 using Membership.Exploration.Hosts.Steering;
 using Membership.Explorer;
+using Membership.V1;
 
 namespace Membership.Exploration.Hosts.Suites;
 
@@ -26,8 +27,10 @@ internal static class Clients
             if (world.DrawBoolean()) await Task.Yield();
             invoker.Node = node;
         });
+        var begun = world.Time.Now;
         var disposal = world.Spawn("dispose", () => world.DrawBoolean() ? group.DisposeAsync().AsTask() : client.DisposeAsync().AsTask());
         await disposal;
+        world.Check(world.Time.Now - begun < new MembershipClientOptions().CallTimeout, "disposal waits for no answer that cannot come");
         await loss;
         foreach (var send in sends) await send;
         await client.DisposeAsync();
@@ -42,7 +45,7 @@ internal static class Clients
         var group = await client.JoinAsync("g", new GroupOptions { WithoutUpdates = true });
         await witness.UntilAsync(() => witness.IsIn());
         using var cancel = new CancellationTokenSource();
-        var sends = Enumerable.Range(1, 3).Select(number => Outcome(group, world, (byte)number, number == 2 ? cancel.Token : CancellationToken.None)).ToArray();
+        var sends = Enumerable.Range(1, 3).Select(number => Outcome(group, world, (byte)number, cancellationToken: number == 2 ? cancel.Token : CancellationToken.None)).ToArray();
         var cancelling = world.Spawn("cancel", () =>
         {
             cancel.Cancel();
@@ -62,11 +65,7 @@ internal static class Clients
         world.Check(witness.Members == 1, "who is disposed is out of its groups");
         for (var number = 1; number <= 3; number++)
         {
-            var seen = witness.Messages.Count(message => message.Payload.Length == 1 && message.Payload[0] == number);
-            var told = await sends[number - 1];
-            world.Check(seen <= 1, "a message is delivered once");
-            world.Check(told is not Told.Delivered || seen == 1, "what has a receipt was delivered");
-            world.Check(told is not Told.NotSent || seen == 0, "what was said not to have been sent was delivered to nobody");
+            Compare(world, await sends[number - 1], witness.Messages.Count(message => message.Payload.Length == 1 && message.Payload[0] == number));
         }
 
         witness.Complete();
@@ -118,6 +117,31 @@ internal static class Clients
         await client.DisposeAsync();
     });
 
+    /// <summary>The daemon leaves while its client sends; a member at the other node compares what it sees with what the sender was told.</summary>
+    public static void StopDaemon(IExploration exploration) => World.Run(exploration, async world =>
+    {
+        var ring = new MemoryRing(world);
+        HostedNode[] nodes = [new(ring, 1, 2), new(ring, 2, 2)];
+        await world.SettleAsync(() => nodes[0].Members == 2 && nodes[1].Members == 2, "one view of both");
+        var witness = SessionClient.Open(world, nodes[1], "witness");
+        witness.Join("g");
+        var client = Create(world, new MemoryInvoker(world) { Node = nodes[0] }, TimeSpan.Zero);
+        var group = await client.JoinAsync("g", new GroupOptions { WithoutUpdates = true });
+        await witness.UntilAsync(() => witness.Members == 2);
+        var level = world.DrawBoolean() ? DeliveryLevel.Safe : DeliveryLevel.Agreed;
+        Task<Told>[] sends = [.. Enumerable.Range(1, 3).Select(number => Outcome(group, world, (byte)number, level))];
+        var stopping = world.Spawn("stop", nodes[0].StopAsync);
+        foreach (var send in sends) await send;
+        await stopping;
+        await witness.UntilAsync(() => witness.Members == 1);
+        await witness.CatchUpAsync();
+        for (var number = 1; number <= 3; number++) Compare(world, await sends[number - 1], witness.Messages.Count(message => message.Payload.Length == 1 && message.Payload[0] == number));
+        await client.DisposeAsync();
+        witness.Complete();
+        await witness.Serving;
+        await nodes[1].StopAsync();
+    });
+
     private enum Told
     {
         Delivered,
@@ -125,11 +149,18 @@ internal static class Clients
         InDoubt,
     }
 
-    private static async Task<Told> Outcome(ProcessGroup group, World world, byte number = 1, CancellationToken cancellationToken = default)
+    private static void Compare(World world, Told told, int seen)
+    {
+        world.Check(seen <= 1, "a message is delivered once");
+        world.Check(told is not Told.Delivered || seen == 1, "what has a receipt was delivered");
+        world.Check(told is not Told.NotSent || seen == 0, "what was said not to have been delivered was delivered to nobody");
+    }
+
+    private static async Task<Told> Outcome(ProcessGroup group, World world, byte number = 1, DeliveryLevel level = DeliveryLevel.Agreed, CancellationToken cancellationToken = default)
     {
         try
         {
-            await group.SendAsync(new[] { number }, cancellationToken: cancellationToken);
+            await group.SendAsync(new[] { number }, level, cancellationToken);
             return Told.Delivered;
         }
         catch (GroupSendException failed)
@@ -146,14 +177,16 @@ internal static class Clients
         }
     }
 
+    private static MembershipClient Create(World world, MemoryInvoker invoker, TimeSpan reconnectFor) => MembershipClient.Create(
+        new MembershipClientOptions { TimeProvider = world.Time, ProgramName = "test", ReconnectFor = reconnectFor }, static () => new Random(1), invoker);
+
     private static void Run(IExploration exploration, Func<World, MemoryInvoker, MembershipClient, HostedNode, Task> body) => World.Run(exploration, async world =>
     {
         var ring = new MemoryRing(world);
         var node = new HostedNode(ring, 1, 1);
         await world.SettleAsync(() => node.Members == 1, "a view of one");
         var invoker = new MemoryInvoker(world) { Node = node };
-        var options = new MembershipClientOptions { TimeProvider = world.Time, ProgramName = "test" };
-        var client = MembershipClient.Create(options, static () => new Random(1), invoker);
+        var client = Create(world, invoker, Timeout.InfiniteTimeSpan);
         await body(world, invoker, client, node);
         foreach (var serving in invoker.Serving) await serving;
         await node.StopAsync();

@@ -48,6 +48,30 @@ internal static class Sessions
         await node.StopAsync();
     });
 
+    /// <summary>Two sessions join, send and leave, with a thread for each task: any may be overtaken wherever it touches what others do.</summary>
+    public static void Threads(IExploration exploration) => Run(new World(exploration) { HasThreads = true }, 1, async (world, nodes) =>
+    {
+        var node = nodes[0];
+        world.Preemptions = 6;
+        SessionClient[] clients = [SessionClient.Open(world, node, "one"), SessionClient.Open(world, node, "two")];
+        foreach (var client in clients) client.Join("g");
+        foreach (var client in clients) client.Send(2);
+        foreach (var client in clients) await client.UntilAsync(() => client.IsIn() && client.Receipts.Count == 2);
+        AreAlike(world, clients[0], clients[1]);
+        clients[0].Leave();
+        clients[1].Send(1);
+        await clients[1].UntilAsync(() => clients[1].Receipts.Count == 3 && clients[1].Members == 1);
+        foreach (var client in clients)
+        {
+            world.Check(client.Ended is null, "no session ends by itself");
+            client.Complete();
+            await client.Serving;
+            await client.Reading;
+        }
+
+        await node.StopAsync();
+    });
+
     /// <summary>A client dies in the middle of sending; another one in the group sees its end.</summary>
     public static void Cancel(IExploration exploration) => Run(exploration, 1, async (world, nodes) =>
     {
@@ -200,7 +224,9 @@ internal static class Sessions
         await node.StopAsync();
     });
 
-    private static void Run(IExploration exploration, int nodes, Func<World, HostedNode[], Task> body, int submitCapacity = 4096) => World.Run(exploration, async world =>
+    private static void Run(IExploration exploration, int nodes, Func<World, HostedNode[], Task> body, int submitCapacity = 4096) => Run(new World(exploration), nodes, body, submitCapacity);
+
+    private static void Run(World made, int nodes, Func<World, HostedNode[], Task> body, int submitCapacity = 4096) => World.Run(made, async world =>
     {
         var ring = new MemoryRing(world);
         HostedNode[] hosted = [.. Enumerable.Range(1, nodes).Select(id => new HostedNode(ring, (ushort)id, nodes, submitCapacity: submitCapacity))];

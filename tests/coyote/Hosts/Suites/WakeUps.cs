@@ -48,7 +48,7 @@ internal static class WakeUps
     /// <summary>The ring thread adds records in batches while a session refreshes, reads and waits.</summary>
     public static void Reader(IExploration exploration) => Run(exploration, world =>
     {
-        const int Batches = 2;
+        const int Batches = 3;   // after the one that could be read twice, another
         var log = new GroupLog(256 * 1024);
         var hub = new GroupHub(new NodeId(1), log);
         var reader = new GroupReader(log, new BatchSignal());
@@ -76,7 +76,7 @@ internal static class WakeUps
             }
         });
         return [writer, session];
-    });
+    }, PreemptionsOfMany);
 
     /// <summary>A stream enters and leaves a gate that another thread closes.</summary>
     public static void Gate(IExploration exploration) => Run(exploration, world =>
