@@ -26,6 +26,15 @@ public sealed partial class Host
         AfterInput();
     }
 
+    /// <summary>What the session with the witness says now; null: nothing, or the lease has ended.</summary>
+    public void TellWitness(WitnessAnswer? answer)
+    {
+        if (Awake() is not { } node) return;
+        _world.Trace(this, answer is null ? "has nothing of the witness" : $"hears the witness: {(answer.IsGranted ? "granted" : "refused")} for {answer.Ring}: {answer.Reason}");
+        node.OnWitness(Local, answer, this);
+        AfterInput();
+    }
+
     /// <summary>At rest: one view, one verdict, quorum, and every change has its answer.</summary>
     internal void CheckQuorumAtRest()
     {

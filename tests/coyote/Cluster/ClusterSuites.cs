@@ -10,5 +10,5 @@ public sealed class ClusterSuites : ISuites
     public IEnumerable<Suite> All => Suites.Select(suite => suite.AsSuite);
 
     internal static IReadOnlyList<ClusterSuite> Suites { get; } =
-        [.. Formation.All, .. Losses.All, .. Crashes.All, .. Partitions.All, .. SplitBrain.All, .. Restarts.All, .. Clients.All];
+        [.. Formation.All, .. Losses.All, .. Crashes.All, .. Partitions.All, .. SplitBrain.All, .. Witnesses.All, .. Restarts.All, .. Clients.All];
 }
