@@ -1,4 +1,5 @@
 using System.Net;
+using System.Numerics;
 using Membership.Links;
 
 namespace Membership.Daemon.Configuration;
@@ -12,6 +13,10 @@ internal sealed partial class ConfigurationReader
 {
     /// <summary>A Unix socket's path has at most this many bytes (sun_path less its final zero).</summary>
     public const int SocketPathBytesMax = 107;
+
+    /// <summary>A full frame carries at least so many bytes, whatever path it has to fit.</summary>
+    /// <remarks>A member sends while at most half of the frames that may be in flight are; what it sends then in one visit must fit the other half, or members have to throw frames away.</remarks>
+    private const int FrameBytesMin = 512;
 
     private readonly MistakeList _mistakes;
     private readonly string _directory;
@@ -147,6 +152,8 @@ internal sealed partial class ConfigurationReader
             map.Add("queue", $"is {Units.Text(ring.QueueBytesMax)}, below message_max ({Units.Text(ring.MessageBytesMax)}). Raise it, or lower message_max.");
         if ((ring.WindowFrames & (ring.WindowFrames - 1)) != 0)
             map.Add("window_frames", $"is {ring.WindowFrames}, not a power of two. Write for example 16384.");
+        else if (ring.VisitBytes / FrameBytesMin > ring.WindowFrames / 2)
+            map.Add("window_frames", $"is {ring.WindowFrames}, half of which one visit of {Units.Text(ring.VisitBytes)} may exceed. Write at least {BitOperations.RoundUpToPowerOf2((uint)(ring.VisitBytes / FrameBytesMin * 2))}, or lower visit.");
         return ring;
     }
 

@@ -3,8 +3,8 @@ using Membership.Cpg;
 using Membership.Daemon.Ring;
 using Membership.Daemon.Services;
 using Membership.Daemon.Services.Groups;
-using Membership.Explorer;
 using Membership.Exploration.Hosts.Steering;
+using Membership.Explorer;
 using Membership.Links;
 using Membership.Totem;
 
