@@ -68,6 +68,7 @@ internal static class KeyFile
             if (comment >= 0) text = text[..comment];
             text = text.Trim(" \t\r"u8);
             if (text.IsEmpty) continue;
+            if (mistakes.IsFull) break;   // nobody reads a hundred sentences about a file that is no key file
             if (ParseLine(text, out var key) is { } why) mistakes.Add(new Mistake(path, line, 1, "", why));
             else if (keys.Exists(k => k.Id == key.Id)) mistakes.Add(new Mistake(path, line, 1, "", $"key id {key.Id} is there twice. Give each key its own id."));
             else if (keys.Exists(k => CryptographicOperations.FixedTimeEquals(k.Secret, key.Secret)))

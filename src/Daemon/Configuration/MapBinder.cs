@@ -17,9 +17,10 @@ internal sealed class MapBinder
         _map = map;
         _mistakes = mistakes;
         Path = path;
+        string[]? missing = null;   // what an unknown key may have been meant for
         foreach (var (key, value) in map.Entries)
         {
-            if (!known.Contains(key.Text)) ReportUnknown(key, known);
+            if (!known.Contains(key.Text)) ReportUnknown(key, known, missing ??= [.. known.Except(map.Entries.Select(entry => entry.Key.Text))]);
             else if (!_values.TryAdd(key.Text, value))
                 mistakes.Add(key, PathOf(key.Text), $"is there twice, first in line {_values[key.Text].Line}. Delete one of them.");
         }
@@ -137,9 +138,14 @@ internal sealed class MapBinder
         return fallback;
     }
 
-    private void ReportUnknown(YamlScalar key, string[] known)
+    private void ReportUnknown(YamlScalar key, string[] known, string[] missing)
     {
-        var nearest = NearestKey.Of(key.Text, known.Where(k => _map.Entries.All(e => e.Key.Text != k))) ?? NearestKey.Of(key.Text, known);
+        if (_mistakes.IsFull)
+        {
+            _mistakes.CountOne();
+            return;
+        }
+        var nearest = NearestKey.Of(key.Text, missing) ?? NearestKey.Of(key.Text, known);
         var remedy = nearest is null ? $"Known here: {string.Join(", ", known)}." : $"Did you mean {nearest}?";
         _mistakes.Add(key, PathOf(key.Text), $"is not a known key. {remedy}");
     }

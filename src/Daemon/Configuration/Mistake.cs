@@ -34,6 +34,9 @@ internal sealed class MistakeList(string file)
     /// <summary>True when nothing is wrong.</summary>
     public bool IsEmpty => _mistakes.Count == 0;
 
+    /// <summary>True when further mistakes are only counted: nobody needs to find words for them.</summary>
+    public bool IsFull => _mistakes.Count >= Max;
+
     /// <summary>The mistakes, by place.</summary>
     public IReadOnlyList<Mistake> Mistakes
     {
@@ -57,6 +60,9 @@ internal sealed class MistakeList(string file)
         if (_mistakes.Count < Max) _mistakes.Add(mistake);
         else _unlisted++;
     }
+
+    /// <summary>Counts one that nobody found words for, once the list <see cref="IsFull"/>.</summary>
+    public void CountOne() => _unlisted++;
 
     /// <summary>Adds a warning at a place.</summary>
     public void Warn(YamlNode at, string path, string text) => _warnings.Add(new Mistake(File, at.Line, at.Column, path, text));

@@ -25,9 +25,10 @@ internal static class NearestKey
     // Optimal string alignment; three rows are enough.
     private static int Distance(string a, string b)
     {
-        var twoBack = new int[b.Length + 1];
-        var oneBack = Enumerable.Range(0, b.Length + 1).ToArray();
-        var row = new int[b.Length + 1];
+        Span<int> twoBack = stackalloc int[b.Length + 1];
+        Span<int> oneBack = stackalloc int[b.Length + 1];
+        Span<int> row = stackalloc int[b.Length + 1];
+        for (var j = 0; j <= b.Length; j++) oneBack[j] = j;
         for (var i = 1; i <= a.Length; i++)
         {
             row[0] = i;
@@ -36,7 +37,10 @@ internal static class NearestKey
                 row[j] = Math.Min(Math.Min(oneBack[j], row[j - 1]) + 1, oneBack[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1));
                 if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = Math.Min(row[j], twoBack[j - 2] + 1);
             }
-            (twoBack, oneBack, row) = (oneBack, row, twoBack);
+            var oldest = twoBack;
+            twoBack = oneBack;
+            oneBack = row;
+            row = oldest;
         }
         return oneBack[b.Length];
     }

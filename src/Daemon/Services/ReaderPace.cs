@@ -14,7 +14,7 @@ internal interface IPacedReader
 /// The ring thread runs at a high priority and can order messages faster than the threads of its clients get to take them; while it stands back it keeps the
 /// token, so the whole ring slows down to what the readers manage. Only a reader that moves counts: one that has taken less than
 /// <see cref="StepsPerLog"/>th of the log within <see cref="Patience"/> is left behind, and cut off when it is overtaken or has stalled for too long.
-/// Readers that are less than half a log behind cost nothing but the look at their place, once every <see cref="StepsPerLog"/>th of the log.
+/// Readers that are less than <see cref="HoldFrom"/> of a log behind cost nothing but the look at their place, once every <see cref="StepsPerLog"/>th of the log.
 /// </remarks>
 /// <param name="log">What is read.</param>
 internal sealed class ReaderPace(RecordRing log)
@@ -22,14 +22,14 @@ internal sealed class ReaderPace(RecordRing log)
     /// <summary>The readers are looked at each time so many parts of the log have been written.</summary>
     public const int StepsPerLog = 64;
 
+    /// <summary>From here on (part of the log that is unread) the writer is held: what is unread has to wait, and every millisecond of it is latency.</summary>
+    public const double HoldFrom = 1.0 / 16;
+
     /// <summary>A reader that has not moved by one step for so long is not waited for.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     /// <summary>The longest the ring thread stands back after one turn: a small part of any token timeout.</summary>
     public static readonly TimeSpan HoldMax = TimeSpan.FromMilliseconds(20);
-
-    // From here on (part of the log that is unread) the writer is held.
-    private const double HoldFrom = 0.5;
 
     private readonly Lock _changing = new();
     private Place[] _places = [];

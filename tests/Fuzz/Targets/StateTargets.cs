@@ -10,6 +10,9 @@ namespace Membership.Fuzz.Targets;
 /// <summary>Two files of the state directory, at their worst.</summary>
 internal static class Records
 {
+    /// <summary>Terms of 10 bytes on the disk become entries of 24 and lists that double; the files are this node's own, under a checksum.</summary>
+    public static long AllocationMax(int length) => (40L * length) + 4096;
+
     public static QuorumRecord Small { get; } = new(7, [new NodeId(1), new NodeId(2)], QuorumTerms.Configured, [], 3);
 
     public static QuorumRecord Wide { get; } = new(
@@ -55,6 +58,8 @@ internal sealed class QuorumFileTarget : Target
 {
     public override string Name => "state/quorum";
 
+    public override long AllocationMax(int length) => Records.AllocationMax(length);
+
     public override IReadOnlyList<string> Reasons { get; } = ["read", "too short", "another file", "wrong sum", "no record inside"];
 
     public override IEnumerable<Seed> Seeds()
@@ -81,6 +86,8 @@ internal sealed class QuorumFileTarget : Target
 internal sealed class QuorumRecordTarget : Target
 {
     public override string Name => "quorum/record";
+
+    public override long AllocationMax(int length) => Records.AllocationMax(length);
 
     public override IReadOnlyList<string> Reasons { get; } = ["read", "refused"];
 
