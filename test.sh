@@ -5,11 +5,12 @@
 #
 # To add tests: an xunit project named tests/*.Tests (or with <IsTestProject>) that is in Membership.sln is found by itself.
 # To add another stage: write a function stage_NAME that prints what it likes and, as its LAST line, "N passed, N failed, N skipped"
-# (for work that is not counted: 0 0 0), returns non-zero when it failed, and append NAME to `stages` below.
+# (for work that is not counted: 0 0 0), returns non-zero when it failed, and append NAME to `stages` below. Names joined by + run at the same time, on a core
+# each: none of them may depend on how long something takes, or set a variable for later ones.
 set -uo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" || exit 74
 
-stages=(packages restore build format launchers model tests campaign explore mutants fuzz)
+stages=(packages restore build launchers+format+model tests campaign explore mutants fuzz)
 campaign_seeds=2300                   # of five nodes, at least 50 simulated hours
 explore_iterations=500                # schedules of each suite of tests/coyote, at least 20 000 in all
 explore_iterations_deep=25000         # at least a million in all
@@ -200,21 +201,47 @@ stage_model() {
     docs/protocol/model/check.sh .build/model "$depth"
 }
 
-passed=0 failed=0 skipped=0 started=$SECONDS
-mkdir -p .build
-for stage in "${stages[@]}"; do
-    stage_started=$SECONDS
-    printf '== %s (at %d:%02d)\n' "$stage" $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60))
-    "stage_$stage" > >(tee ".build/stage-$stage.log") 2>&1
+# Runs stage $1, whose output goes through a pipe into its log and, unless it has company, to the screen.
+run_stage() {
+    local stage_started=$SECONDS code
+    "stage_$1" > >(if [[ $2 == alone ]]; then tee ".build/stage-$1.log"; else cat >".build/stage-$1.log"; fi) 2>&1
     code=$?
-    wait $!     # for tee: the summary line must be in the file
-    read -r p f s <<<"$(tail -n 1 ".build/stage-$stage.log" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p')"
+    wait $!     # for the pipe: the summary line must be in the file
+    echo "$code $((SECONDS - stage_started))" >".build/stage-$1.end"
+}
+
+# Adds up what stage $1 says of itself in its last line; false when it failed.
+count_stage() {
+    local code seconds p f s
+    read -r code seconds <".build/stage-$1.end"
+    read -r p f s <<<"$(tail -n 1 ".build/stage-$1.log" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p')"
     if [[ -z ${s:-} ]]; then p=0 f=1 s=0; fi
     if ((code != 0 && f == 0)); then f=1; fi
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-    printf '== %s: %s after %d s\n' "$stage" "$( ((f == 0)) && echo ok || echo FAILED)" $((SECONDS - stage_started))
-    # Without a restored and built solution the later stages would only repeat the same error.
-    if ((f > 0)) && [[ $stage == restore || $stage == build ]]; then break; fi
+    printf '== %s: %s after %d s\n' "$1" "$( ((f == 0)) && echo ok || echo FAILED)" "$seconds"
+    ((f == 0))
+}
+
+passed=0 failed=0 skipped=0 started=$SECONDS
+mkdir -p .build
+for group in "${stages[@]}"; do
+    printf '== %s (at %d:%02d)\n' "${group//+/, }" $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60))
+    if [[ $group != *+* ]]; then
+        run_stage "$group" alone
+        # Without a restored and built solution the later stages would only repeat the same error.
+        if ! count_stage "$group" && [[ $group == restore || $group == build ]]; then break; fi
+        continue
+    fi
+    company=()
+    for stage in ${group//+/ }; do
+        run_stage "$stage" together &
+        company+=($!)
+    done
+    wait "${company[@]}"
+    for stage in ${group//+/ }; do
+        cat ".build/stage-$stage.log"
+        count_stage "$stage"
+    done
 done
 if ((passed == 0 && failed == 0)); then
     echo "no test ran"

@@ -215,8 +215,8 @@ internal sealed class EndpointTarget : Target
 
     public override int LengthMax => 200;
 
-    // A Uri keeps the text and its parts.
-    public override long AllocationMax(int length) => (64L * length) + 4096;
+    // A byte that is no UTF-8 becomes one character, which a Uri writes as nine (%EF%BF%BD): 18 bytes, held in the text, its parts and the builders between.
+    public override long AllocationMax(int length) => (256L * length) + 4096;
 
     public override int RateMin => 10_000;
 
