@@ -71,6 +71,16 @@ public partial class TextTests
         Assert.Empty(wrong);
     }
 
+    // That the suites exist is tested where they are.
+    [Fact]
+    public void Every_guarantee_names_a_suite_that_searches_for_its_violation_or_says_that_there_is_none()
+    {
+        var rows = Repository.Lines("docs/guarantees.md").Where(line => line.StartsWith("| ", StringComparison.Ordinal) && !line.StartsWith("| promise", StringComparison.Ordinal)).ToList();
+
+        Assert.NotEmpty(rows);
+        Assert.All(rows, row => Assert.Matches(@"^ (`[a-z0-9-]+`|no suite: \S.+)", row.Split('|').ElementAtOrDefault(3) ?? ""));
+    }
+
     [Fact]
     public void Every_source_folder_has_a_short_readme()
     {
