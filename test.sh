@@ -3,7 +3,7 @@
 #   ./test.sh          everything that guards a commit, in less than 20 minutes on two cores
 #   ./test.sh deep     the same with long campaigns (stages and tests read MEMBERSHIP_TEST_DEPTH=deep), for hours; writes docs/proof.md
 #
-# To add tests: an xunit project named tests/*.Tests (or with <IsTestProject>) that is in Membership.sln is found by itself.
+# To add tests: an xunit project below tests/ with <IsTestProject>true</IsTestProject> that is in Membership.sln is found by itself; its name does not count.
 # To add another stage: write a function stage_NAME that prints what it likes and, as its LAST line, "N passed, N failed, N skipped"
 # (for work that is not counted: 0 0 0), returns non-zero when it failed, and append NAME to `stages` below. Names joined by + run at the same time, on a core
 # each: none of them may depend on how long something takes, or set a variable for later ones.
