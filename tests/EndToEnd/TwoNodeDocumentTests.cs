@@ -38,6 +38,7 @@ public sealed partial class TwoNodeDocumentTests(ITestOutputHelper output) : Clu
         Assert.Equal(11, run); // a block whose fence says nothing is not run
         Assert.Equal(run, Fence().Matches(document).Sum(block => Value(block.Groups["info"].Value.Split(' '), "on").Split(',').Length));
         Assert.DoesNotContain(document.Split('\n'), line => line is "```sh" or "```yaml" or "```bash");
+        Assert.All(["n1", "n2"], (string node) => Assert.Contains("heuristics: all commands succeed", _services[node].Log, StringComparison.Ordinal));
         Assert.All(_services, service => Assert.True(service.Value.IsRunning, $"{service.Key}: {service.Value.Log}"));
     }
 
@@ -85,6 +86,7 @@ public sealed partial class TwoNodeDocumentTests(ITestOutputHelper output) : Clu
     /// <summary>The document's addresses and places as they are on a machine of this test.</summary>
     private string For(string machine, string text) => text
         .Replace("10.0.0.", "10.98.0.", StringComparison.Ordinal)
+        .Replace("/eth0/", "/l0/", StringComparison.Ordinal)
         .Replace("/etc/membership", Path.Combine(FolderOf(machine), "etc"), StringComparison.Ordinal)
         .Replace("/var/lib/membership", Path.Combine(FolderOf(machine), "state"), StringComparison.Ordinal)
         .Replace("/run/membership/api.sock", Path.Combine(FolderOf(machine), "api.sock"), StringComparison.Ordinal);

@@ -60,6 +60,25 @@ public sealed partial class PackagingTests
         Assert.Equal("/var/lib/membership", CommandLine.DefaultStateDirectory);
     }
 
+    [Fact]
+    public async Task The_unit_of_the_witness_starts_it_as_the_manual_does_and_is_hardened_like_that_of_the_daemon()
+    {
+        var unit = await File.ReadAllLinesAsync(Path.Combine(Packaging, "systemd", "membership-witness.service"));
+        var daemon = await File.ReadAllLinesAsync(Path.Combine(Packaging, "systemd", "membershipd.service"));
+        var manual = await File.ReadAllTextAsync(Path.Combine(Root(), "docs", "operating", "two-node.md"));
+
+        Assert.Contains("Type=notify", unit);
+        var words = Assert.Single(unit, line => line.StartsWith("ExecStart=", StringComparison.Ordinal))["ExecStart=/usr/sbin/".Length..];
+        Assert.Contains($"\n{words}\n", manual, StringComparison.Ordinal);
+        Assert.Equal($"membershipd --witness --config {CommandLine.DefaultWitnessConfig} --state-dir {CommandLine.DefaultWitnessStateDirectory}", words);
+        Assert.Contains($"StateDirectory={Path.GetFileName(CommandLine.DefaultWitnessStateDirectory)}", unit);
+        Assert.Equal(Hardening(daemon), Hardening(unit));
+        Assert.NotEmpty(Hardening(unit));
+    }
+
+    private static IEnumerable<string> Hardening(string[] unit) =>
+        unit.Where(line => line.Split('=')[0] is "NoNewPrivileges" or "PrivateTmp" or "LockPersonality" || line.StartsWith("Protect", StringComparison.Ordinal) || line.StartsWith("Restrict", StringComparison.Ordinal));
+
     private static List<string> Expressions()
     {
         using var dashboard = JsonDocument.Parse(File.ReadAllText(Path.Combine(Packaging, "grafana", "membership.json")));

@@ -19,7 +19,7 @@ internal sealed record WitnessServerConfiguration(IPEndPoint Listen, TlsFiles Tl
     /// <summary>Clusters that one witness serves at most.</summary>
     public const int ClustersMax = 256;
 
-    private const string ListenRemedy = "Write for example listen: \"0.0.0.0:7802\".";
+    private const string ListenRemedy = "Write for example listen: \"0.0.0.0:5403\".";
     private const string TlsRemedy = "Write tls: { ca: ca.pem, certificate: witness.pem, key: witness.key }.";
     private const string ClustersRemedy = "Write clusters: any, or a list like [{ name: web, algorithm: ffsplit }].";
 
@@ -61,7 +61,7 @@ internal sealed record WitnessServerConfiguration(IPEndPoint Listen, TlsFiles Tl
         if (root is null) return null;
         if (root is not YamlMap map)
         {
-            mistakes.Add(root, "", $"the file is {root.Kind}, not a map. It begins with a line like listen: \"0.0.0.0:7802\".");
+            mistakes.Add(root, "", $"the file is {root.Kind}, not a map. It begins with a line like listen: \"0.0.0.0:5403\".");
             return null;
         }
 
