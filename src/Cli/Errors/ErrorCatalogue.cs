@@ -91,8 +91,8 @@ internal static class ErrorCatalogue
 
     public static readonly ErrorEntry SocketDenied = new("MB1203", ExitCode.Denied,
         "cannot reach the daemon at {socket}: permission denied",
-        "you are {user}; the socket is open to its owner and its group only",
-        "join the group of the socket (ls -l {socket}; sudo usermod -aG membershipd NAME; log in again), or run as root");
+        "you are {user}; the socket is closed to users without a role, and only root and the daemon's own user have one by themselves",
+        "have a role given to you in api.roles of the configuration, which opens the socket too (docs/operating/security.md), or run it as root");
 
     public static readonly ErrorEntry NotASocket = new("MB1204", ExitCode.Unreachable,
         "cannot reach the daemon: {socket} is {kind}, not a socket",

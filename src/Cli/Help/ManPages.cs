@@ -10,7 +10,10 @@ internal static class ManPages
 
     private static readonly (string Name, string Meaning)[] Environment =
     [
-        ("MBR_SOCKET", "The daemon's socket, where --socket does not say otherwise."),
+        ("MBR_SOCKET", "The daemon's socket, or https://HOST:PORT of another machine's daemon, where --socket does not say otherwise."),
+        ("MBR_TLS_CA", "Authorities a remote daemon's certificate is checked against, PEM, where --tls-ca does not say otherwise."),
+        ("MBR_TLS_CERT", "Your certificate for a remote daemon, PEM, where --tls-cert does not say otherwise."),
+        ("MBR_TLS_KEY", "The key of that certificate, PEM, where --tls-key does not say otherwise."),
         ("MBR_DAEMON", "The daemon's program for config check and config show, where it is not beside mbr."),
         ("MBR_DAEMON_UID", "A user number, beside root and oneself, that the daemon may run as."),
         ("MBR_DEBUG", "Any value: an error is followed by the exception behind it."),
@@ -43,7 +46,7 @@ internal static class ManPages
         foreach (var command in root.All().Where(static command => command is { Runs: true, Path.Length: > 0 }))
             page.Term($"mbr {command.Path}", Arguments(command), command.Description);
         page.Section("OPTIONS OF COMMANDS THAT ASK A DAEMON");
-        foreach (var option in root.Options.Where(static option => option.Name is "--json" or "--socket" or "--timeout"))
+        foreach (var option in root.Options.Where(static option => option.Name is "--json" or "--socket" or "--timeout" or "--tls-ca" or "--tls-cert" or "--tls-key"))
             Add(page, option);
         AddExitCodes(page);
         page.Section("ERRORS").Text("An error is one sentence with a code, then its cause and what to do, on standard error; mbr explain CODE tells more. " +
