@@ -4,7 +4,7 @@ using Membership.Links;
 
 namespace Membership.Daemon.Telemetry;
 
-/// <summary>Counts and times the calls of clients, by method and by how they ended. Any thread.</summary>
+/// <summary>Counts and times the calls of clients, by method and by how they ended, and has a span written for each. Any thread.</summary>
 /// <remarks>Methods are those the server serves and statuses those of gRPC: nobody can make more of either.</remarks>
 internal sealed class CallMetrics(TimeProvider time)
 {
@@ -57,6 +57,7 @@ internal sealed class CallMetrics(TimeProvider time)
             if (!_ended.TryGetValue((method, word), out var durations)) _ended[(method, word)] = durations = new DurationHistogram();
             durations.Add(took);
         }
+        CallSpans.Write(context, took, status, time.GetUtcNow());
     }
 
     private static string NameOf(ServerCallContext context) => context.Method.TrimStart('/');

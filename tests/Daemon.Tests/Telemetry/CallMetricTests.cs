@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using Grpc.Core;
 using Membership.Daemon.State;
 using Membership.Daemon.Telemetry;
@@ -39,6 +41,42 @@ public sealed class CallMetricTests
         Assert.DoesNotContain($"duration_seconds_count{{method=\"{Service}/WatchViews\"", page, StringComparison.Ordinal);
         Assert.Contains($"\nrpc_server_call_active{{method=\"{Service}/WatchViews\"}} 1\n", page, StringComparison.Ordinal);
         Assert.Contains($"\nrpc_server_call_active{{method=\"{Service}/GetStatus\"}} 0\n", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Each_call_that_has_ended_is_a_span_below_that_of_the_client()
+    {
+        await using var node = await OneNode.StartAsync();
+        var options = new GrpcServerOptions { Authorize = context => context.Method.EndsWith("/Multicast", StringComparison.Ordinal) ? new Status(StatusCode.PermissionDenied, "no") : null };
+        await using var server = await GrpcServer.StartAsync(
+            new GrpcServerSettings { SocketPath = node.Path("api.sock"), Options = node.Counters.Calls.Measure(options) }, map => map.MapGrpcService(new TestServices()), CancellationToken.None);
+        using var channel = UnixChannel.Open(node.Path("api.sock"));
+        var client = new MembershipService.MembershipServiceClient(channel);
+        var caller = new ActivityContext(ActivityTraceId.CreateRandom(), ActivitySpanId.CreateRandom(), ActivityTraceFlags.Recorded);
+        var spans = new BlockingCollection<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == MeterBridge.Name,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = span =>
+            {
+                if (span.TraceId == caller.TraceId) spans.Add(span);   // other tests run beside this one
+            },
+        };
+        ActivitySource.AddActivityListener(listener);
+        Metadata headers = new() { { "traceparent", $"00-{caller.TraceId}-{caller.SpanId}-01" } };
+
+        await client.GetStatusAsync(new GetStatusRequest(), headers);
+        Assert.True(spans.TryTake(out var answered, Limit));
+        using var refused = client.Multicast(headers);
+        await Assert.ThrowsAsync<RpcException>(() => refused.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Limit));
+        Assert.True(spans.TryTake(out var denied, Limit));
+
+        Assert.Equal(("membership.v1.MembershipService/GetStatus", ActivityKind.Server, caller.SpanId), (answered.DisplayName, answered.Kind, answered.ParentSpanId));
+        Assert.Equal("rpc.system=grpc rpc.service=membership.v1.MembershipService rpc.method=GetStatus rpc.grpc.status_code=0", string.Join(' ', answered.TagObjects.Select(tag => $"{tag.Key}={tag.Value}")));
+        Assert.InRange(answered.Duration, TimeSpan.FromTicks(1), Limit);
+        Assert.Equal((int)StatusCode.PermissionDenied, denied.GetTagItem("rpc.grpc.status_code"));
+        Assert.Equal(ActivityStatusCode.Unset, denied.Status);   // the caller's mistake
     }
 
     [Fact]
