@@ -1,17 +1,23 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Membership.Cli.Tests.Docs;
 
-/// <summary>The machines of a document, on this one: a folder and loopback addresses for each, the real programs, and stand-ins for systemctl and scp.</summary>
-internal sealed class DocumentMachines : IDisposable
+/// <summary>The machines of a document, on this one: a folder and loopback addresses for each, the programs as they are installed there, and stand-ins for systemctl and scp.</summary>
+internal sealed partial class DocumentMachines : IDisposable
 {
     /// <summary>A reading command is repeated until it says what the document says, so long.</summary>
     private static readonly TimeSpan StateLimit = TimeSpan.FromSeconds(90);
 
-    private static readonly TimeSpan CommandLimit = TimeSpan.FromMinutes(2);
+    /// <summary>The first command may have to build the programs.</summary>
+    private static readonly TimeSpan CommandLimit = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Folders that each machine has of its own.</summary>
+    private static readonly string[] Folders = ["/etc/membership", "/etc/corosync", "/etc/systemd/system", "/run/membership", "/var/lib/membership", "/opt/membership", "/usr/bin", "/usr/sbin"];
+
     private static readonly string[] Reading = ["mbr status", "mbr quorum status", "mbr check", "mbr node list", "mbr link", "mbr view list"];
 
     private readonly string _top = Directory.CreateTempSubdirectory("mbr-doc-").FullName;
@@ -24,7 +30,7 @@ internal sealed class DocumentMachines : IDisposable
         foreach (var network in networks)
             _networks[network] = string.Create(CultureInfo.InvariantCulture, $"{_net}{_networks.Count + 1}.");
         foreach (var machine in machines)
-            foreach (var folder in (ReadOnlySpan<string>)["etc", "run/membership", "var/lib"])
+            foreach (var folder in (ReadOnlySpan<string>)["etc/systemd/system", "run/membership", "var/lib", "opt", "usr/bin", "usr/sbin"])
                 Directory.CreateDirectory(Path.Combine(_top, machine, folder));
     }
 
@@ -44,13 +50,25 @@ internal sealed class DocumentMachines : IDisposable
             var repeats = Reading.Any(each => command.Text.StartsWith(each, StringComparison.Ordinal));
             var started = Stopwatch.StartNew();
             var (code, output) = await TypeAsync(machine, command.Text);
-            while (repeats && !command.ExitCodes.Contains(code) && started.Elapsed < StateLimit)
+            while (repeats && !IsAsWritten(command, code, output) && started.Elapsed < StateLimit)
             {
                 await Task.Delay(Pace);
                 (code, output) = await TypeAsync(machine, command.Text);
             }
-            Assert.True(command.ExitCodes.Contains(code), $"line {command.Line} on {machine}: {command.Text}\nended with {code}\n{output}\n{Logs()}");
+            Assert.True(IsAsWritten(command, code, output), $"line {command.Line} on {machine}: {command.Text}\nended with {code}\n{output}\n{command.Picture}\n{Logs()}");
         }
+    }
+
+    private static bool IsAsWritten(DocumentCommand command, int code, string output) =>
+        command.ExitCodes.Contains(code) && (command.Picture is null || Shape(command.Picture) == Shape(output));
+
+    // What differs from run to run is left out: number and id of the view, durations, whether the token was timed yet, widths of columns.
+    private static string Shape(string screen)
+    {
+        var text = View().Replace(screen, "view");
+        text = Duration().Replace(text, "time");
+        text = Rotation().Replace(text, " - ");
+        return string.Join('\n', text.Trim().Split('\n').Select(static line => Gap().Replace(line.Trim(), " ")));
     }
 
     public void Dispose()
@@ -78,6 +96,7 @@ internal sealed class DocumentMachines : IDisposable
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            WorkingDirectory = SourceTree.Root,
         };
         using var process = Process.Start(start)!;
         process.StandardInput.Close();
@@ -91,18 +110,24 @@ internal sealed class DocumentMachines : IDisposable
     private string Prelude(string machine) => $$"""
         set -uo pipefail
         top='{{_top}}' machine='{{machine}}'
-        export MBR_SOCKET="$top/$machine/run/membership/api.sock" MBR_DAEMON='{{SourceTree.Daemon}}'
-        mbr() { dotnet exec '{{Path.Combine(AppContext.BaseDirectory, "mbr.dll")}}' "$@"; }
+        export MBR_SOCKET="$top/$machine/run/membership/api.sock" PATH="$top/$machine/usr/bin:$top/$machine/usr/sbin:$PATH"
+        export DOTNET_ROOT=${DOTNET_ROOT:-$(dirname "$(readlink -f "$(command -v dotnet)")")}
         scp() {
             [[ $1 != -p ]] || shift
             local to=${!#} other path
             other=${to%%:*} path=${to#*:}
             cp -p "${@:1:$#-1}" "${path/#$top\/$machine\//$top/$other/}"
         }
+        unit=$top/$machine/etc/systemd/system/membershipd.service
         systemctl() {
             case "$*" in
+                daemon-reload) cp "$unit" "$top/$machine/loaded" ;;
                 "enable --now membershipd"|"start membershipd")
-                    nohup "$MBR_DAEMON" --config "$top/$machine/etc/membership/membership.yaml" --node "$machine" --state-dir "$top/$machine/var/lib/membership" \
+                    local word words=()
+                    for word in $(sed -n 's/^ExecStart=//p' "$top/$machine/loaded"); do
+                        if [[ $word == /* ]]; then words+=("$top/$machine$word"); else words+=("$word"); fi
+                    done
+                    nohup "${words[@]}" --node "$machine" --state-dir "$top/$machine/var/lib/membership" \
                         --socket "$MBR_SOCKET" >>"$top/$machine/log" 2>&1 </dev/null &
                     echo $! >"$top/$machine/pid" ;;
                 "stop membershipd")
@@ -116,7 +141,7 @@ internal sealed class DocumentMachines : IDisposable
 
     private string Paths(string machine, string text)
     {
-        foreach (var folder in (ReadOnlySpan<string>)["/etc/membership", "/etc/corosync", "/run/membership", "/var/lib/membership"])
+        foreach (var folder in Folders)
             text = text.Replace(folder, $"{_top}/{machine}{folder}", StringComparison.Ordinal);
         return text;
     }
@@ -130,4 +155,16 @@ internal sealed class DocumentMachines : IDisposable
             logs.AppendLine(file).AppendLine(string.Join('\n', File.ReadLines(file).TakeLast(15)));
         return logs.ToString();
     }
+
+    [GeneratedRegex(@"view \d+ \([0-9a-f.]+\)")]
+    private static partial Regex View();
+
+    [GeneratedRegex(@"\b(\d+(\.\d+)?(ms|us|s|m|h))+\b")]
+    private static partial Regex Duration();
+
+    [GeneratedRegex(@" \d{2,} ")]
+    private static partial Regex Rotation();
+
+    [GeneratedRegex(" +")]
+    private static partial Regex Gap();
 }

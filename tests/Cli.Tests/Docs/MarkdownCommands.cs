@@ -8,9 +8,13 @@ namespace Membership.Cli.Tests.Docs;
 /// <param name="Machines">Where it is typed.</param>
 /// <param name="Text">What is typed.</param>
 /// <param name="ExitCodes">What it may end with.</param>
-internal sealed record DocumentCommand(int Line, IReadOnlyList<string> Machines, string Text, IReadOnlyList<int> ExitCodes);
+internal sealed record DocumentCommand(int Line, IReadOnlyList<string> Machines, string Text, IReadOnlyList<int> ExitCodes)
+{
+    /// <summary>What it prints, but for numbers that differ from run to run: the picture behind its fence; null where there is none.</summary>
+    public string? Picture { get; init; }
+}
 
-/// <summary>The fenced commands of a document: ```sh MACHINE..., one command a line, "# exits N" behind one that does not end with 0.</summary>
+/// <summary>The fenced commands of a document: ```sh MACHINE..., one command a line, "# exits N" behind one that does not end with 0; a ```text fence is what the last command before it prints.</summary>
 internal static partial class MarkdownCommands
 {
     /// <summary>All commands in order; a fence that is neither commands nor a picture (text, yaml) is an error of the document.</summary>
@@ -18,6 +22,7 @@ internal static partial class MarkdownCommands
     {
         var commands = new List<DocumentCommand>();
         string[]? machines = null;
+        List<string>? picture = null;
         var inFence = false;
         foreach (var (line, index) in document.Split('\n').Select(static (line, index) => (line, index)))
         {
@@ -26,9 +31,12 @@ internal static partial class MarkdownCommands
                 var words = line[3..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
                 if (!inFence && !(words is ["text"] or ["yaml"] or ["sh", _, ..]))
                     throw new FormatException($"line {index + 1}: a fence is ```sh MACHINE..., ```text or ```yaml, not {line}");
+                if (picture is not null && commands is [.., var shown]) commands[^1] = shown with { Picture = string.Join('\n', picture) };
                 machines = !inFence && words[0] == "sh" ? words[1..] : null;
+                picture = !inFence && words[0] == "text" ? [] : null;
                 inFence = !inFence;
             }
+            else if (picture is not null) picture.Add(line);
             else if (machines is not null && line.Trim().Length > 0)
                 commands.Add(new DocumentCommand(index + 1, machines, Comment().Replace(line, ""), Codes(line)));
         }
