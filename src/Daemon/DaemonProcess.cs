@@ -139,7 +139,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         _state = OpenState();
         _state.WriteFailed = _counters.DiskError;
         if (_state.Warning is { } warning) Log.StateWarning(_logger, _line.StateDirectory, warning);
-        _access = ClientAccess.Open(_configuration, _self, _socket, _logger, _counters.Denied);
+        _access = ClientAccess.Open(_configuration, _self, _socket, _logger, _counters);
 
         Span<byte> random = stackalloc byte[20];
         RandomNumberGenerator.Fill(random);
@@ -226,7 +226,6 @@ internal sealed class DaemonProcess : IAsyncDisposable
             new GroupServices(_self.Id, boot.Short, host, _groupHub, _groupLog, _receipts, GroupMessageBytesMax, TimeProvider.System), _leaving.Token);
         var commands = new AdminCommands(host, _configuration, _quorumChanges, _verdicts, protoQuorum, reload, () => _stop.TrySetResult("an operator's request"), TimeProvider.System);
         _counters.Clients = () => Sum(_membership.Clients, _groups.Clients);
-        access.CountIn(_counters);
         _counters.CertificateLeft = () => access.CertificateLeft;
         var settings = access.Settings(new GrpcServerOptions { MaxReceiveBytes = 2 * _configuration.Ring.MessageBytesMax + 65536 }, _counters.Calls, _loggers);
         try

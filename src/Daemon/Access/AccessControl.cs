@@ -30,9 +30,6 @@ internal sealed class AccessControl
     /// <summary>Calls refused since the start.</summary>
     public long DeniedCount => Interlocked.Read(ref _denied);
 
-    /// <summary>Told method and needed role of each refusal.</summary>
-    public Action<string, string>? Denied { get; init; }
-
     /// <summary>Who has which role now.</summary>
     public RoleBook Roles => _roles;
 
@@ -80,7 +77,6 @@ internal sealed class AccessControl
     {
         _running.TryRemove(context, out _);
         Interlocked.Increment(ref _denied);
-        Denied?.Invoke(context.Method.TrimStart('/'), method is null ? "none" : RoleText.Of(method.Needed));
         refusal.AddTo(context.ResponseTrailers);
         _audit.Denied(caller.Identity, RoleText.Of(role), context.Method.TrimStart('/'), method is null ? AuditLog.NoMethod : RoleText.Of(method.Needed));
         return refusal.Status;

@@ -10,7 +10,7 @@ namespace Membership.Daemon.Access;
 /// <summary>One line for each call that changes something, and for calls that were refused: who, what, with which arguments, how it ended.</summary>
 /// <remarks>Whoever knocks all day cannot fill the log: refusals of one caller and method are folded, and there are at most ten lines a second of them.
 /// Safe for several threads.</remarks>
-internal sealed class AuditLog(ILogger logger, TimeProvider time)
+internal sealed class AuditLog(ILogger logger, TimeProvider time, DaemonCounters counters)
 {
     private const int ArgumentCharactersMax = 300;
 
@@ -25,17 +25,14 @@ internal sealed class AuditLog(ILogger logger, TimeProvider time)
     private readonly Lock _gate = new();
     private readonly LineFolding _folding = new(time);
 
-    /// <summary>Counts refusals and lost lines; null: nobody does.</summary>
-    public DaemonCounters? Counters { get; set; }
-
     /// <summary>A call that changes something has ended.</summary>
     public void Called(string who, string role, string method, string arguments, string outcome) => AccessLog.Called(logger, who, role, method, arguments, outcome);
 
-    /// <summary>A call was refused.</summary>
+    /// <summary>A call was refused. Counted here and nowhere else: by method (those that do not exist together) and the caller's role.</summary>
     public void Denied(string who, string role, string method, string needed)
     {
         var what = $"{who} {method}";
-        Counters?.Denied(needed == NoMethod ? "unknown" : method, role);
+        counters.Denied(needed == NoMethod ? "unknown" : method, role);
         lock (_gate)
         {
             TellFolded(_folding.Due());
@@ -83,7 +80,7 @@ internal sealed class AuditLog(ILogger logger, TimeProvider time)
         foreach (var line in lines) AccessLog.Repeated(logger, line.What, line.Count, line.Seconds);
         var lost = _folding.TakeLost();
         if (lost == 0) return;
-        Counters?.AuditDropped(lost);
+        counters.AuditDropped(lost);
         AccessLog.LeftOut(logger, lost, LineFolding.LinesPerSecondMax);
     }
 }

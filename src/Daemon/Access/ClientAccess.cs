@@ -30,19 +30,16 @@ internal sealed class ClientAccess
     private readonly TlsListener? _tls;
     private long? _warned;
 
-    private ClientAccess(ClusterConfiguration configuration, string socket, IPEndPoint? tcp, TlsCredentials? credentials, ILogger logger, Action<string, string> denied)
+    private ClientAccess(ClusterConfiguration configuration, string socket, IPEndPoint? tcp, TlsCredentials? credentials, ILogger logger, DaemonCounters counters)
     {
         (_configuration, _socket, _credentials, _logger) = (configuration, socket, credentials, logger);
-        _audit = new AuditLog(logger, _time);
-        Control = new AccessControl(MethodTable.Read(), ReadRoles(configuration.Api), _audit, configuration.File) { Denied = denied };
+        _audit = new AuditLog(logger, _time, counters);
+        Control = new AccessControl(MethodTable.Read(), ReadRoles(configuration.Api), _audit, configuration.File);
         if (tcp is null || credentials is null) return;
         _tls = new TlsListener(tcp, credentials) { Refused = _audit.ConnectionRefused };
         credentials.Changed += identity => AccessLog.CertificateReloaded(_logger, identity.Certificate.Subject, Date(identity.ExpiresAt));
         credentials.Refused += refused => AccessLog.CertificateNotReloaded(_logger, refused.Message);
     }
-
-    /// <summary>Counts refusals from now on.</summary>
-    public void CountIn(DaemonCounters counters) => _audit.Counters = counters;
 
     /// <summary>Who may call what.</summary>
     public AccessControl Control { get; }
@@ -54,11 +51,15 @@ internal sealed class ClientAccess
     public int TcpConnections => _tls?.Count ?? 0;
 
     /// <summary>Reads roles and certificates, prepares the socket's directory.</summary>
-    /// <param name="denied">Told method and needed role of each refusal, for the metrics.</param>
+    /// <param name="configuration">Of the cluster.</param>
+    /// <param name="self">This node.</param>
+    /// <param name="socket">Where local clients connect.</param>
+    /// <param name="logger">Takes the audit log, too.</param>
+    /// <param name="counters">Counts refusals and lost lines of the audit log.</param>
     /// <exception cref="StartException">78: a certificate cannot be used. 74: the socket's place cannot be used, or this machine has no address in the network.</exception>
-    public static ClientAccess Open(ClusterConfiguration configuration, NodeConfiguration self, string socket, ILogger logger, Action<string, string> denied)
+    public static ClientAccess Open(ClusterConfiguration configuration, NodeConfiguration self, string socket, ILogger logger, DaemonCounters counters)
     {
-        var access = Make(configuration, self, socket, logger, denied);
+        var access = Make(configuration, self, socket, logger, counters);
         ApiSocket.Prepare(socket, access.Control.Roles.AdmitsOthers);
         access.CheckDirectory();
         return access;
@@ -135,14 +136,14 @@ internal sealed class ClientAccess
         _audit.FlushAll();
     }
 
-    private static ClientAccess Make(ClusterConfiguration configuration, NodeConfiguration self, string socket, ILogger logger, Action<string, string> denied)
+    private static ClientAccess Make(ClusterConfiguration configuration, NodeConfiguration self, string socket, ILogger logger, DaemonCounters counters)
     {
-        if (configuration.Api.Tcp is not { } tcp) return new ClientAccess(configuration, socket, null, null, logger, denied);
+        if (configuration.Api.Tcp is not { } tcp) return new ClientAccess(configuration, socket, null, null, logger, counters);
         var place = TcpPlace.Resolve(tcp, self.Links.Select(link => link.Address), TcpPlace.OfThisMachine())
             ?? throw new StartException(ExitCode.InputOutput, $"api.tcp is {tcp}, and this machine has no address in that network. Give it one, correct api.tcp in {configuration.File}, or delete the line to serve local clients only.");
         try
         {
-            return new ClientAccess(configuration, socket, place, TlsCredentials.Load(configuration.Api.Tls), logger, denied);
+            return new ClientAccess(configuration, socket, place, TlsCredentials.Load(configuration.Api.Tls), logger, counters);
         }
         catch (TlsFileException unusable)
         {

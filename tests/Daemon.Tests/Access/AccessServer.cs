@@ -3,6 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Membership.Daemon.Access;
+using Membership.Daemon.Telemetry;
 using Membership.Grpc.Server;
 using Membership.Grpc.Server.Connections;
 using Membership.Grpc.Server.Services;
@@ -24,7 +25,7 @@ internal sealed class AccessServer : IAsyncDisposable
 
     private AccessServer(string[] roles)
     {
-        Audit = new AuditLog(Log, TimeProvider.System);
+        Audit = new AuditLog(Log, TimeProvider.System, new DaemonCounters(TimeProvider.System));
         Control = new AccessControl(MethodTable.Read(), Book(roles), Audit, "membership.yaml");
         Authority = CertificateAuthority.Create("test authority", DateTimeOffset.UtcNow, TimeSpan.FromDays(30));
         Write("ca.pem", Authority.CertificatePem);
