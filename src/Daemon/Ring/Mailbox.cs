@@ -27,7 +27,7 @@ internal abstract class RingCommand
 
 /// <summary>What other threads leave for the ring thread, and the way to wake it. While the loop is busy, leaving something costs no system call.</summary>
 /// <remarks>
-/// Limits: submits as configured (a full queue refuses or waits), commands <see cref="CommandCapacity"/> (a full queue waits). What must never be
+/// Limits: submits as configured and <see cref="SubmitBytesMax"/> (a full queue refuses or waits), commands <see cref="CommandCapacity"/> (a full queue waits). What must never be
 /// lost or wait (a reservation, leave, stop) has a field of its own.
 /// </remarks>
 [SuppressMessage("Design", "CA1001", Justification = "A thread about to wake the loop must never find the number in use by another file, so both end with the last reference.")]
@@ -36,11 +36,15 @@ internal sealed unsafe class Mailbox
     /// <summary>Commands (queries, faults) waiting for the ring thread.</summary>
     public const int CommandCapacity = 256;
 
+    /// <summary>Payload bytes of all messages that wait for the ring thread; the last one let in may exceed it.</summary>
+    public const long SubmitBytesMax = 64 * 1024 * 1024;
+
     private const int Busy = 0;
     private const int WaitsForAll = 1;
     private const int WaitsForCommands = 2;
 
     private readonly SafeFileHandle _event;
+    private readonly ByteLimit _bytes = new(SubmitBytesMax);
     private readonly ManualResetEventSlim _stop = new();
     private int _state;
     private int _urgent;
@@ -56,12 +60,15 @@ internal sealed unsafe class Mailbox
         var descriptor = Libc.EventDescriptor(0, Libc.SockNonblockCloexec);
         if (descriptor < 0) throw new InvalidOperationException($"eventfd failed: {Libc.Describe(Libc.Errno)}");
         _event = new SafeFileHandle(descriptor, ownsHandle: true);
-        Submits = Channel.CreateBounded<Submission>(Bounds(submitCapacity));
+        Submits = new LimitedSubmits(Channel.CreateBounded<Submission>(Bounds(submitCapacity)), _bytes);
         Commands = Channel.CreateBounded<RingCommand>(Bounds(CommandCapacity));
     }
 
     /// <summary>Messages; call <see cref="WakeForSubmit"/> after writing.</summary>
     public Channel<Submission> Submits { get; }
+
+    /// <summary>Payload bytes in <see cref="Submits"/>. Any thread.</summary>
+    public long SubmitBytes => _bytes.Taken;
 
     /// <summary>Commands; call <see cref="Wake"/> after writing.</summary>
     public Channel<RingCommand> Commands { get; }

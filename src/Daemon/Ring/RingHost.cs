@@ -101,6 +101,9 @@ internal sealed class RingHost : IReservationSink, IAsyncDisposable
             ? ValueTask.CompletedTask
             : WaitAndSubmitAsync(new Submission(payload, level, slot, sink, tag), cancellationToken);
 
+    /// <summary>Payload bytes laid down that the ring thread has not taken yet; see <see cref="Mailbox.SubmitBytesMax"/>.</summary>
+    public long QueuedBytes => _mailbox.SubmitBytes;
+
     /// <summary>Leave cleanly; <see cref="Completion"/> then ends with code 0. Repeated calls do nothing.</summary>
     public void Leave() => _mailbox.Leave();
 

@@ -174,7 +174,11 @@ internal sealed class MembershipApi(
                 if (window.IsFull) host.WakeForSubmits();   // room only comes from what lies there
                 var tag = await window.TakeAsync(cancellationToken);
                 if (payload.Length > messageBytesMax) window.Refuse(tag, receipts.TooLarge, host.Clock.Absolute(host.Clock.Now));
-                else if (!host.TryQueue(payload.Memory, level, slot: 0, window, tag)) await SubmitAsync(payload.Memory, level, window, tag, cancellationToken);
+                else
+                {
+                    await window.WaitForRoomAsync(host, tag, payload.Length, cancellationToken);
+                    if (!host.TryQueue(payload.Memory, level, slot: 0, window, tag)) await SubmitAsync(payload.Memory, level, window, tag, cancellationToken);
+                }
             }
         }
         finally
@@ -195,7 +199,7 @@ internal sealed class MembershipApi(
         }
         catch (OperationCanceledException)
         {
-            window.Refuse(tag, "never ordered: this node is leaving the cluster, and the message was not sent", host.Clock.Absolute(host.Clock.Now));
+            window.Refuse(tag, ReceiptTable.NotSent, host.Clock.Absolute(host.Clock.Now));
             throw;
         }
     }

@@ -32,6 +32,9 @@ internal sealed class ReceiptWindow(ReceiptTable table, BatchSignal filled) : IS
     /// <summary>Messages of one stream without receipt; the client waits beyond it.</summary>
     public const int Capacity = 8192;
 
+    /// <summary>Payload bytes of one stream that may wait for the ring thread; one message may exceed it.</summary>
+    public const int QueuedBytesMax = 8 * 1024 * 1024;
+
     /// <summary>Receipts in one response.</summary>
     public const int ResponseReceipts = 512;
 
@@ -49,6 +52,7 @@ internal sealed class ReceiptWindow(ReceiptTable table, BatchSignal filled) : IS
     private readonly BatchSignal _answered = new();
     private Place[]? _spare;
     private long _taken;
+    private long _queuedBytes;   // reading task: handed over since it last knew that nothing waits
     private long _answers;
     private long _drained;
     private long _taking;   // writing task: what it has taken out, published by Release
@@ -100,6 +104,31 @@ internal sealed class ReceiptWindow(ReceiptTable table, BatchSignal filled) : IS
             if (Volatile.Read(ref _answers) >= _taken - except) return;
             await armed.WaitAsync(cancellationToken);
         }
+    }
+
+    /// <summary>Waits until the message of the place taken last may be handed over. Reading task only.</summary>
+    /// <remarks>What waits for the ring thread is limited in bytes too: a few thousand large messages would be the memory of the machine.</remarks>
+    /// <param name="host">Takes the messages; told of those laid down for it before they are waited for.</param>
+    /// <param name="tag">That place; refused when the waiting is cancelled.</param>
+    /// <param name="bytes">Of the message.</param>
+    /// <param name="cancellationToken">Stops the waiting.</param>
+    public async ValueTask WaitForRoomAsync(RingHost host, ulong tag, int bytes, CancellationToken cancellationToken)
+    {
+        if (_queuedBytes > 0 && _queuedBytes + bytes > QueuedBytesMax)
+        {
+            host.WakeForSubmits();
+            try
+            {
+                await AllAnsweredAsync(cancellationToken, except: 1);   // the place of this message is taken already
+            }
+            catch (OperationCanceledException)
+            {
+                Refuse(tag, ReceiptTable.NotSent, host.Clock.Absolute(host.Clock.Now));   // a place without an answer would keep the stream open for ever
+                throw;
+            }
+            _queuedBytes = 0;
+        }
+        _queuedBytes += bytes;
     }
 
     /// <summary>A message that never reached the ring. Reading task only.</summary>
@@ -271,6 +300,9 @@ internal sealed class ReceiptTable
     /// <summary>What the senders of accepted messages are told when the ring thread ended in any other way than by leaving.</summary>
     public const string Unknown =
         "outcome unknown: the daemon stopped before the message was delivered here; other members may have it. Look for it in the order of another member before it is sent again";
+
+    /// <summary>What the sender of a message that was not handed to the ring thread any more is told when its node leaves.</summary>
+    public const string NotSent = "never ordered: this node is leaving the cluster, and the message was not sent";
 
     /// <summary>What the sender of a message to a group it is no longer in is told.</summary>
     public const string NotJoined = "the session is not in the group, or is leaving it; the message was not sent";

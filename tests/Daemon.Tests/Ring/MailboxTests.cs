@@ -100,6 +100,46 @@ public sealed class MailboxTests
     }
 
     [Fact]
+    public async Task Messages_of_more_bytes_than_the_limit_wait_until_some_are_taken_and_then_come_in()
+    {
+        const int Size = 1024 * 1024;
+        var mailbox = new Mailbox(4096);
+        var large = new Submission(new byte[Size], DeliveryLevel.Agreed, 0, new LastAnswer(), 0);
+        for (var bytes = 0L; bytes < Mailbox.SubmitBytesMax; bytes += Size) Assert.True(mailbox.Submits.Writer.TryWrite(large));
+
+        Assert.False(mailbox.Submits.Writer.TryWrite(large));
+        Assert.True(mailbox.Submits.Writer.TryWrite(default));   // it takes none
+        var waiting = mailbox.Submits.Writer.WriteAsync(large).AsTask();
+        using var cancelled = new CancellationTokenSource();
+        var givenUp = mailbox.Submits.Writer.WriteAsync(large, cancelled.Token).AsTask();
+        Assert.False(waiting.IsCompleted);
+        await cancelled.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => givenUp);
+        Assert.Equal(Mailbox.SubmitBytesMax, mailbox.SubmitBytes);
+
+        Assert.True(mailbox.Submits.Reader.TryRead(out _));
+        await waiting.WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.Equal(Mailbox.SubmitBytesMax, mailbox.SubmitBytes);
+        while (mailbox.Submits.Reader.TryRead(out _)) continue;
+        Assert.Equal(0, mailbox.SubmitBytes);
+    }
+
+    [Fact]
+    public async Task Closing_ends_the_wait_for_bytes()
+    {
+        var mailbox = new Mailbox(4096);
+        var large = new Submission(new byte[Mailbox.SubmitBytesMax], DeliveryLevel.Agreed, 0, new LastAnswer(), 0);
+        Assert.True(mailbox.Submits.Writer.TryWrite(large));
+        var waiting = mailbox.Submits.Writer.WriteAsync(large).AsTask();
+
+        mailbox.Close(new RingStoppedException("over"));
+
+        await Assert.ThrowsAsync<System.Threading.Channels.ChannelClosedException>(() => waiting.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Equal(0, mailbox.SubmitBytes);
+    }
+
+    [Fact]
     public void A_wait_ends_within_a_millisecond_of_its_time()
     {
         var clock = new MonotonicClock();

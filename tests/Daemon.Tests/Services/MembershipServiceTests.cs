@@ -257,6 +257,35 @@ public sealed class MembershipServiceTests : IAsyncLifetime
         Assert.Contains("Messages without a receipt were not sent", end.Status.Detail, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(1, ReceiptWindow.QueuedBytesMax)]
+    [InlineData(12, Mailbox.SubmitBytesMax)]
+    public async Task While_the_ring_stands_still_senders_of_large_messages_wait_at_the_limit_and_go_on_afterwards(int senders, long limit)
+    {
+        const int Messages = 10;
+        using var goOn = new ManualResetEventSlim();
+        var stands = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var standing = _host.ActAsync(
+            _ =>
+            {
+                stands.SetResult();
+                return goOn.Wait(Limit);
+            },
+            CancellationToken.None);
+        await stands.Task.WaitAsync(Limit);
+
+        var large = new Proto.MulticastRequest { Payloads = { ByteString.CopyFrom(new byte[1024 * 1024]) } };
+        var sending = Enumerable.Range(0, senders).Select(_ => new Sender(Enumerable.Repeat(large, Messages))).ToList();
+        var calls = sending.Select(sender => _api.Multicast(sender, sender, sender.Context)).ToList();   // each goes as far as it can before it returns
+
+        Assert.Equal(limit, _host.QueuedBytes);
+        Assert.All(calls, call => Assert.False(call.IsCompleted));
+        goOn.Set();
+        Assert.True(await standing.WaitAsync(Limit));
+        await Task.WhenAll(calls).WaitAsync(Limit);
+        Assert.All(sending, sender => Assert.Equal(Enumerable.Repeat("", Messages), sender.Receipts.Select(receipt => receipt.Failure)));
+    }
+
     private async Task SendAsync(int count)
     {
         using var sending = Client.Multicast();
@@ -279,6 +308,56 @@ public sealed class MembershipServiceTests : IAsyncLifetime
         var text = $"cluster: web\nkey_file: k\ntiming: fast\nnodes:\n  - {{ name: n1, id: 1, links: [\"{free.LocalEndPoint}\"] }}\n";
         var result = ConfigurationReader.Read("m.yaml", Encoding.UTF8.GetBytes(text), "n1");
         return result.Configuration ?? throw new InvalidOperationException(string.Join('\n', result.Mistakes));
+    }
+
+    /// <summary>A client of Multicast without a connection: all its requests are there at once, and it reads its receipts at once.</summary>
+    private sealed class Sender(IEnumerable<Proto.MulticastRequest> requests) : IAsyncStreamReader<Proto.MulticastRequest>, IServerStreamWriter<Proto.MulticastResponse>
+    {
+        private readonly IEnumerator<Proto.MulticastRequest> _requests = requests.GetEnumerator();
+
+        public List<Proto.Receipt> Receipts { get; } = [];
+
+        public ServerCallContext Context { get; } = new NoContext();
+
+        public WriteOptions? WriteOptions { get; set; }
+
+        public Proto.MulticastRequest Current => _requests.Current;
+
+        public Task<bool> MoveNext(CancellationToken cancellationToken) => Task.FromResult(_requests.MoveNext());
+
+        public Task WriteAsync(Proto.MulticastResponse message) => WriteAsync(message, CancellationToken.None);
+
+        public Task WriteAsync(Proto.MulticastResponse message, CancellationToken cancellationToken)
+        {
+            Receipts.AddRange(message.Receipts.Select(receipt => receipt.Clone()));
+            return Task.CompletedTask;
+        }
+    }
+
+    /// <summary>Of a call that nobody cancels.</summary>
+    private sealed class NoContext : ServerCallContext
+    {
+        protected override string MethodCore => "";
+
+        protected override string HostCore => "";
+
+        protected override string PeerCore => "";
+
+        protected override DateTime DeadlineCore => DateTime.MaxValue;
+
+        protected override Metadata RequestHeadersCore { get; } = [];
+
+        protected override CancellationToken CancellationTokenCore => CancellationToken.None;
+
+        protected override Metadata ResponseTrailersCore { get; } = [];
+
+        protected override Status StatusCore { get; set; }
+
+        protected override WriteOptions? WriteOptionsCore { get; set; }
+
+        protected override AuthContext AuthContextCore => throw new NotSupportedException("nobody is authenticated here");
+
+        protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
     }
 
     /// <summary>The events of a stream, one by one.</summary>

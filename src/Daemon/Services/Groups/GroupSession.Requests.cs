@@ -18,16 +18,10 @@ internal sealed partial class GroupSession
     /// <summary>Longest name of a program, bytes of UTF-8.</summary>
     public const int ProgramNameBytesMax = 64;
 
-    /// <summary>Payload bytes of one session that may wait for the ring thread; one message may exceed it.</summary>
-    public const int QueuedBytesMax = 8 * 1024 * 1024;
-
     /// <summary>A client that has not opened its session this long after it called is cut off: until then it occupies a place and says nothing.</summary>
     public static readonly TimeSpan OpenMax = TimeSpan.FromSeconds(5);
 
-    private const string NotSent = "never ordered: this node is leaving the cluster, and the message was not sent";
-
     private readonly Dictionary<uint, Subscription> _handles = [];
-    private long _queuedBytes;
 
     /// <summary>Reads requests until the client ends them.</summary>
     /// <exception cref="RpcException">The first request is not the right one or comes too late, or the node leaves.</exception>
@@ -173,7 +167,7 @@ internal sealed partial class GroupSession
                 else if (payload.Length > _services.MessageBytesMax) _window.Refuse(tag, _services.Receipts.TooLarge, _services.Now);
                 else
                 {
-                    await WaitForRoomAsync(payload.Length, tag, cancellationToken);
+                    await _window.WaitForRoomAsync(_services.Host, tag, payload.Length, cancellationToken);
                     if (!_services.Host.TryQueue(payload, send.Level, slot, send.HandOver(_window), tag)) await SubmitAsync(send, payload, slot, tag, cancellationToken);
                 }
             }
@@ -185,26 +179,6 @@ internal sealed partial class GroupSession
         if (slot == 0) await RefuseAsync(send.Handle, GroupErrors.Word(GroupStatus.NotJoined), GroupErrors.Sentence(GroupStatus.NotJoined), cancellationToken);
     }
 
-    // What waits for the ring thread is counted in bytes too: a few thousand large messages would be the memory of the machine.
-    private async ValueTask WaitForRoomAsync(int bytes, ulong tag, CancellationToken cancellationToken)
-    {
-        if (_queuedBytes > 0 && _queuedBytes + bytes > QueuedBytesMax)
-        {
-            _services.Host.WakeForSubmits();
-            try
-            {
-                await _window.AllAnsweredAsync(cancellationToken, except: 1);   // the place of this message is taken already
-            }
-            catch (OperationCanceledException)
-            {
-                _window.Refuse(tag, NotSent, _services.Now);   // a place without an answer would keep the stream open for ever
-                throw;
-            }
-            _queuedBytes = 0;
-        }
-        _queuedBytes += bytes;
-    }
-
     private async ValueTask SubmitAsync(SendBatch send, ReadOnlyMemory<byte> payload, uint slot, ulong tag, CancellationToken cancellationToken)
     {
         try
@@ -214,7 +188,7 @@ internal sealed partial class GroupSession
         catch (Exception stopped) when (stopped is RingStoppedException or OperationCanceledException)
         {
             send.TakeBack();
-            _window.Refuse(tag, NotSent, _services.Now);
+            _window.Refuse(tag, ReceiptTable.NotSent, _services.Now);
             throw;
         }
     }
