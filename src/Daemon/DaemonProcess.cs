@@ -258,7 +258,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
     }
 
     private static ClientsNow Sum(ClientsNow left, ClientsNow right) =>
-        new(left.Connected + right.Connected, left.QueuedBytes + right.QueuedBytes, left.Closed + right.Closed, left.Cut + right.Cut);
+        new(left.Connected + right.Connected, left.QueuedBytes + right.QueuedBytes, left.Gone + right.Gone, left.Cut + right.Cut);
 
     /// <summary>Leaves where that is still to be done, then ends the clients' calls.</summary>
     /// <param name="signal">Null: the ring thread has ended by itself.</param>

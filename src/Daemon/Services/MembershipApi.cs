@@ -34,7 +34,6 @@ internal sealed class MembershipApi(
     private const string Leaving = "this node is leaving the cluster. Messages without a receipt were not sent: send them through another node.";
 
     private readonly string _boot = ProtoViews.Boot(boot);
-    private long _cuts;
     private readonly StreamGate _multicasts = new(MulticastStreamsMax, "messages are sent by");
     private readonly StreamGate _watches = new(WatchStreamsMax, "views and messages are watched by");
 
@@ -42,7 +41,7 @@ internal sealed class MembershipApi(
     public Task MulticastsEndAsync() => _multicasts.CloseAsync(Leaving);
 
     /// <summary>Streams of the raw ring for telemetry.</summary>
-    public ClientsNow Clients => new(_multicasts.Count + _watches.Count, 0, _multicasts.Ended + _watches.Ended, Volatile.Read(ref _cuts));
+    public ClientsNow Clients => new(_multicasts.Count + _watches.Count, 0, _multicasts.Gone + _watches.Gone, _multicasts.Cut + _watches.Cut);
 
     /// <summary>Multicast calls under way.</summary>
     public int MulticastCount => _multicasts.Count;
@@ -105,7 +104,7 @@ internal sealed class MembershipApi(
             }
             if (isCut)
             {
-                Interlocked.Increment(ref _cuts);
+                open.CutOff();
                 return;
             }
             if (!await reader.WaitAsync(cancellationToken)) throw ApiErrors.Stopped("the daemon has left the cluster and stops");

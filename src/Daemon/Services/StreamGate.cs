@@ -9,22 +9,26 @@ internal sealed class StreamGate(int max, string what)
 {
     private readonly TaskCompletionSource _emptied = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _count;
-    private long _ended;
+    private long _gone;
+    private long _cut;
     private string? _closed;
 
     /// <summary>Streams open now.</summary>
     public int Count => Volatile.Read(ref _count);
 
-    /// <summary>Streams that have ended.</summary>
-    public long Ended => Volatile.Read(ref _ended);
+    /// <summary>Streams that have ended since the start and were not cut off.</summary>
+    public long Gone => Volatile.Read(ref _gone);
 
-    /// <summary>Counts one more until the result is disposed.</summary>
+    /// <summary>Streams that have ended since the start because they were cut off.</summary>
+    public long Cut => Volatile.Read(ref _cut);
+
+    /// <summary>Counts one more until the result is disposed; then it is one that is gone or one that was cut off.</summary>
     /// <exception cref="RpcException">RESOURCE_EXHAUSTED: the limit is reached. UNAVAILABLE: the gate is closed.</exception>
-    public IDisposable Enter()
+    public OpenStream Enter()
     {
         var count = Interlocked.Increment(ref _count);
         var closed = Volatile.Read(ref _closed);
-        if (count <= max && closed is null) return new Entered(this);
+        if (count <= max && closed is null) return new OpenStream(this);
         Leave();
         if (closed is not null) throw ApiErrors.Leaving(closed);
         var limit = max.ToString(CultureInfo.InvariantCulture);
@@ -46,14 +50,20 @@ internal sealed class StreamGate(int max, string what)
         if (Interlocked.Decrement(ref _count) == 0 && Volatile.Read(ref _closed) is not null && Count == 0) _emptied.TrySetResult();
     }
 
-    private sealed class Entered(StreamGate gate) : IDisposable
+    /// <summary>One stream that was let in.</summary>
+    public sealed class OpenStream(StreamGate gate) : IDisposable
     {
         private int _left;
+        private bool _isCut;
 
+        /// <summary>Its client did not read and is cut off: it counts as that once it has ended. By whoever disposes it.</summary>
+        public void CutOff() => _isCut = true;
+
+        /// <summary>It has ended.</summary>
         public void Dispose()
         {
             if (Interlocked.Exchange(ref _left, 1) != 0) return;
-            Interlocked.Increment(ref gate._ended);
+            Interlocked.Increment(ref (_isCut ? ref gate._cut : ref gate._gone));
             gate.Leave();
         }
     }

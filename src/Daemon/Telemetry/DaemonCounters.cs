@@ -88,6 +88,6 @@ internal sealed record ClientReading(
 /// <summary>The clients of this daemon.</summary>
 /// <param name="Connected">Their streams open now.</param>
 /// <param name="QueuedBytes">Bytes of group events that sessions have not been given yet.</param>
-/// <param name="Closed">Streams that have ended since the start, whoever ended them, those cut off included.</param>
-/// <param name="Cut">Streams cut off since the start because nobody read them.</param>
-internal readonly record struct ClientsNow(int Connected, long QueuedBytes, long Closed, long Cut);
+/// <param name="Gone">Streams that have ended since the start, whoever ended them, those cut off left out.</param>
+/// <param name="Cut">Streams that have ended since the start because they were cut off: nobody read them.</param>
+internal readonly record struct ClientsNow(int Connected, long QueuedBytes, long Gone, long Cut);

@@ -125,7 +125,7 @@ internal static class MetricTable
     private static Sample[] Disconnects(TelemetrySnapshot s)
     {
         var clients = s.Process.Clients.Now;
-        return [Sample.Of(clients.Closed - clients.Cut, new Label("reason", "closed")), Sample.Of(clients.Cut, new Label("reason", "slow"))];
+        return [Sample.Of(clients.Gone, new Label("reason", "closed")), Sample.Of(clients.Cut, new Label("reason", "slow"))];
     }
 
     private static IEnumerable<Sample> KeyAges(TelemetrySnapshot s) => s.Process.KeyAge is not { } age ? [] : s.Process.Keys.Select(key => Sample.Of(

@@ -35,10 +35,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
     public int WatchCount => _watches.Count;
 
     /// <summary>Sessions and watches for telemetry.</summary>
-    public ClientsNow Clients => new(SessionCount + WatchCount, _table.UnreadBytes, _sessions.Ended + _watches.Ended, CutCount);
-
-    /// <summary>Sessions cut off since the start.</summary>
-    public long CutCount => _table.Cuts;
+    public ClientsNow Clients => new(SessionCount + WatchCount, _table.UnreadBytes, _sessions.Gone + _watches.Gone, _sessions.Cut + _watches.Cut);
 
     /// <summary>Refuses new sessions; ends when those under way have written their last receipt. To be called once <c>leaving</c> has fired and the ring thread has ended.</summary>
     public Task SessionsEndAsync() => _sessions.CloseAsync(GroupErrors.LeavingSentence);
@@ -64,13 +61,18 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         {
             await LeaveAllAsync(session);
         }
-        if (session.CutReason is not null) await Task.WhenAny(writing, Task.Delay(CutGrace, services.Time, ends.Token));
+        var cutReason = session.CutReason;   // from here on it makes no difference: the session is out of its groups
+        if (cutReason is not null)
+        {
+            open.CutOff();
+            await Task.WhenAny(writing, Task.Delay(CutGrace, services.Time, ends.Token));
+        }
         var isCutShort = !writing.IsCompleted;
         await ends.CancelAsync();
         await ((Task)reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (isCutShort || session.CutReason is not null) await ((Task)writing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (session.CutReason is null) await Task.WhenAll(writing, reading);
-        else if (isCutShort) throw RichError.Of(StatusCode.ResourceExhausted, "SESSION_CUT", session.CutReason).ToException();
+        if (isCutShort || cutReason is not null) await ((Task)writing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (cutReason is null) await Task.WhenAll(writing, reading);
+        else if (isCutShort) throw RichError.Of(StatusCode.ResourceExhausted, "SESSION_CUT", cutReason).ToException();
     }
 
     /// <inheritdoc/>

@@ -10,10 +10,6 @@ internal sealed class SessionTable
 
     private readonly ConcurrentDictionary<uint, GroupSession> _sessions = new();
     private uint _lastId;
-    private long _cuts;
-
-    /// <summary>Sessions cut off since the start.</summary>
-    public long Cuts => Volatile.Read(ref _cuts);
 
     /// <summary>Bytes not given to clients yet, all sessions together.</summary>
     public long UnreadBytes => _sessions.Sum(static pair => pair.Value.UnreadBytes);
@@ -49,7 +45,7 @@ internal sealed class SessionTable
     {
         public void Dispose()
         {
-            if (table._sessions.TryRemove(session.Id, out _) && session.CutReason is not null) Interlocked.Increment(ref table._cuts);
+            table._sessions.TryRemove(session.Id, out _);
         }
     }
 }
