@@ -94,19 +94,16 @@ internal sealed class MembershipApi(
         encoder.Boot(boot);
         for (var isFirst = true; ; isFirst = false)
         {
-            var isCut = isAfterRestart || Fill(encoder, reader, request.ViewsOnly);
-            if (isCut) encoder.Cut(reader.Position, host.Clock.Absolute(host.Clock.Now), isAfterRestart ? CutByRestart() : CutAt(log.OldestResumable()));
+            var isTooSlow = !isAfterRestart && Fill(encoder, reader, request.ViewsOnly);
+            if (isTooSlow) open.CutOff();
+            if (isAfterRestart || isTooSlow) encoder.Cut(reader.Position, host.Clock.Absolute(host.Clock.Now), isAfterRestart ? CutByRestart() : CutAt(log.OldestResumable()));
             if (isFirst || !encoder.IsEmpty)
             {
                 response.Bytes = encoder.Response;
                 await responseStream.WriteAsync(response, cancellationToken);
                 encoder.Clear();
             }
-            if (isCut)
-            {
-                open.CutOff();
-                return;
-            }
+            if (isAfterRestart || isTooSlow) return;
             if (!await reader.WaitAsync(cancellationToken)) throw ApiErrors.Stopped("the daemon has left the cluster and stops");
         }
     }

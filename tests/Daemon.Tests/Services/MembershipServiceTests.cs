@@ -162,6 +162,7 @@ public sealed class MembershipServiceTests : IAsyncLifetime
         Assert.Equal(0UL, cut.Resume);
         Assert.Contains("the daemon was restarted", cut.Reason, StringComparison.Ordinal);
         Assert.Contains("Begin with the current view", cut.Reason, StringComparison.Ordinal);
+        Assert.Equal(0, _api.Clients.Cut);   // nobody was slow
         using var anew = Client.Subscribe(new Proto.SubscribeRequest { AfterPosition = cut.Resume });
         Assert.NotNull((await new Received(anew).NextAsync()).View);
     }
@@ -332,32 +333,6 @@ public sealed class MembershipServiceTests : IAsyncLifetime
             Receipts.AddRange(message.Receipts.Select(receipt => receipt.Clone()));
             return Task.CompletedTask;
         }
-    }
-
-    /// <summary>Of a call that nobody cancels.</summary>
-    private sealed class NoContext : ServerCallContext
-    {
-        protected override string MethodCore => "";
-
-        protected override string HostCore => "";
-
-        protected override string PeerCore => "";
-
-        protected override DateTime DeadlineCore => DateTime.MaxValue;
-
-        protected override Metadata RequestHeadersCore { get; } = [];
-
-        protected override CancellationToken CancellationTokenCore => CancellationToken.None;
-
-        protected override Metadata ResponseTrailersCore { get; } = [];
-
-        protected override Status StatusCore { get; set; }
-
-        protected override WriteOptions? WriteOptionsCore { get; set; }
-
-        protected override AuthContext AuthContextCore => throw new NotSupportedException("nobody is authenticated here");
-
-        protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
     }
 
     /// <summary>The events of a stream, one by one.</summary>

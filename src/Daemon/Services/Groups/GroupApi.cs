@@ -104,7 +104,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         var subscription = await BeginWatchAsync(request.Group, reader, encoder, context.CancellationToken);
         try
         {
-            await WatchAsync(reader, encoder, responseStream, context.CancellationToken);
+            await WatchAsync(reader, encoder, open, responseStream, context.CancellationToken);
         }
         finally
         {
@@ -139,7 +139,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         }
     }
 
-    private async Task WatchAsync(GroupReader reader, GroupEncoder encoder, IServerStreamWriter<EncodedResponse> stream, CancellationToken cancellationToken)
+    private async Task WatchAsync(GroupReader reader, GroupEncoder encoder, StreamGate.OpenStream open, IServerStreamWriter<EncodedResponse> stream, CancellationToken cancellationToken)
     {
         var response = new EncodedResponse();
         while (true)
@@ -148,6 +148,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
             var isCut = Fill(reader, encoder);
             if (isCut)
             {
+                open.CutOff();
                 var reason = string.Create(CultureInfo.InvariantCulture, $"the reader was too slow: what it should read next is overwritten. Events after position {reader.Position} were not given to it. Watch again.");
                 encoder.Add(new Proto.GroupEvent { TNs = services.Now, Cut = new Proto.Cut { Resume = (ulong)reader.Position, Reason = reason } });
             }
