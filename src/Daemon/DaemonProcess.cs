@@ -46,6 +46,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private readonly GroupLog _groupLog = new();
     private readonly GroupHub _groupHub;
     private readonly ReceiptTable _receipts;
+    private readonly ClientCuts _cuts;
     private readonly NodeStates _states;
     private readonly RingLog _ringLog;
     private readonly ServiceManager _manager;
@@ -70,6 +71,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         _logger = loggers.CreateLogger("membershipd");
         _socket = Path.GetFullPath(line.Socket ?? configuration.Api.Socket ?? CommandLine.DefaultSocket);
         _receipts = new ReceiptTable(configuration.Ring.MessageBytesMax);
+        _cuts = new ClientCuts(TimeProvider.System);
         _verdicts = new QuorumHistory(_views);
         _groupHub = new GroupHub(self.Id, _groupLog);
         _states = new NodeStates(configuration.Table, self.Id);
@@ -221,9 +223,9 @@ internal sealed class DaemonProcess : IAsyncDisposable
         var protoQuorum = new ProtoQuorum(_configuration, protoViews, _witness is { } session ? session.State : null);
         var report = new StatusReport(new DaemonIdentity(_configuration, _self, boot, _line.AllowFaultInjection), protoViews, protoQuorum);
         var status = new StatusSource<RingSnapshot>(cancel => host.QueryAsync(ring => RingSnapshot.Take(ring, _states, metrics, _configuration.Table), cancel), TimeProvider.System);
-        _membership = new MembershipApi(host, _log, _views, _verdicts, _receipts, status, report, protoViews, _configuration.Ring.MessageBytesMax, boot.Short, _leaving.Token);
+        _membership = new MembershipApi(host, _log, _views, _verdicts, _receipts, status, report, protoViews, _configuration.Ring.MessageBytesMax, boot.Short, _cuts, _leaving.Token);
         _groups = new GroupApi(
-            new GroupServices(_self.Id, boot.Short, host, _groupHub, _groupLog, _receipts, GroupMessageBytesMax, TimeProvider.System), _leaving.Token);
+            new GroupServices(_self.Id, boot.Short, host, _groupHub, _groupLog, _receipts, GroupMessageBytesMax, TimeProvider.System, _cuts), _leaving.Token);
         var commands = new AdminCommands(host, _configuration, _quorumChanges, _verdicts, protoQuorum, reload, () => _stop.TrySetResult("an operator's request"), TimeProvider.System);
         _counters.Clients = () => Sum(_membership.Clients, _groups.Clients);
         _counters.CertificateLeft = () => access.CertificateLeft;
@@ -258,7 +260,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
     }
 
     private static ClientsNow Sum(ClientsNow left, ClientsNow right) =>
-        new(left.Connected + right.Connected, left.QueuedBytes + right.QueuedBytes, left.Gone + right.Gone, left.Cut + right.Cut);
+        new(left.Connected + right.Connected, left.QueuedBytes + right.QueuedBytes, left.Gone + right.Gone, left.Cut + right.Cut, left.SinceCut);   // told to the same one by both
 
     /// <summary>Leaves where that is still to be done, then ends the clients' calls.</summary>
     /// <param name="signal">Null: the ring thread has ended by itself.</param>

@@ -29,15 +29,4 @@ public sealed class LineFoldingTests
 
         Assert.True(folding.Admit("later"));
     }
-
-    private sealed class HandTime : TimeProvider
-    {
-        private long _now = 1_000_000_000;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => _now;
-
-        public void Pass(TimeSpan time) => _now += time.Ticks;
-    }
 }

@@ -23,6 +23,7 @@ internal sealed class MembershipApi(
     ProtoViews protoViews,
     int messageBytesMax,
     ulong boot,
+    ClientCuts cuts,
     CancellationToken leaving) : Proto.MembershipService.MembershipServiceBase
 {
     /// <summary>Multicast streams open at a time.</summary>
@@ -41,7 +42,7 @@ internal sealed class MembershipApi(
     public Task MulticastsEndAsync() => _multicasts.CloseAsync(Leaving);
 
     /// <summary>Streams of the raw ring for telemetry.</summary>
-    public ClientsNow Clients => new(_multicasts.Count + _watches.Count, 0, _multicasts.Gone + _watches.Gone, _multicasts.Cut + _watches.Cut);
+    public ClientsNow Clients => new(_multicasts.Count + _watches.Count, 0, _multicasts.Gone + _watches.Gone, _multicasts.Cut + _watches.Cut, cuts.Since);
 
     /// <summary>Multicast calls under way.</summary>
     public int MulticastCount => _multicasts.Count;
@@ -95,7 +96,7 @@ internal sealed class MembershipApi(
         for (var isFirst = true; ; isFirst = false)
         {
             var isTooSlow = !isAfterRestart && Fill(encoder, reader, request.ViewsOnly);
-            if (isTooSlow) open.CutOff();
+            if (isTooSlow) cuts.Add(open);
             if (isAfterRestart || isTooSlow) encoder.Cut(reader.Position, host.Clock.Absolute(host.Clock.Now), isAfterRestart ? CutByRestart() : CutAt(log.OldestResumable()));
             if (isFirst || !encoder.IsEmpty)
             {

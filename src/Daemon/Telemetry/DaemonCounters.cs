@@ -14,8 +14,6 @@ internal sealed class DaemonCounters(TimeProvider time)
     private long _auditDropped;
     private long _diskErrors;
     private long _lastDiskError;
-    private long _cuts;
-    private long _lastCut;
 
     /// <summary>Calls of clients.</summary>
     public CallMetrics Calls { get; } = new(time);
@@ -52,12 +50,10 @@ internal sealed class DaemonCounters(TimeProvider time)
     /// <summary>All of it now.</summary>
     public ClientReading Read()
     {
-        var clients = Clients();
-        if (clients.Cut > Interlocked.Exchange(ref _cuts, clients.Cut)) Volatile.Write(ref _lastCut, Now);
         return new ClientReading(
-            clients,
+            Clients(),
             [.. _denied.OrderBy(pair => pair.Key).Select(pair => (pair.Key.Rpc, pair.Key.Role, pair.Value.Value))],
-            Interlocked.Read(ref _auditDropped), Interlocked.Read(ref _diskErrors), Since(ref _lastDiskError), Since(ref _lastCut), Calls.Read());
+            Interlocked.Read(ref _auditDropped), Interlocked.Read(ref _diskErrors), Since(ref _lastDiskError), Calls.Read());
     }
 
     // 0 means never, so that no moment is 0.
@@ -82,7 +78,6 @@ internal sealed record ClientReading(
     long AuditDropped,
     long DiskErrors,
     TimeSpan? SinceDiskError,
-    TimeSpan? SinceCut,
     CallReading Calls);
 
 /// <summary>The clients of this daemon.</summary>
@@ -90,4 +85,5 @@ internal sealed record ClientReading(
 /// <param name="QueuedBytes">Bytes of group events that sessions have not been given yet.</param>
 /// <param name="Gone">Streams that have ended since the start, whoever ended them, those cut off left out.</param>
 /// <param name="Cut">Streams that have ended since the start because they were cut off: nobody read them.</param>
-internal readonly record struct ClientsNow(int Connected, long QueuedBytes, long Gone, long Cut);
+/// <param name="SinceCut">Since the last of them was cut off; null: none was.</param>
+internal readonly record struct ClientsNow(int Connected, long QueuedBytes, long Gone, long Cut, TimeSpan? SinceCut);

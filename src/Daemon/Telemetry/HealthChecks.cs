@@ -95,7 +95,7 @@ internal static class HealthChecks
         { } left => new HealthCheck(HealthNames.KeysExpiring, true, string.Create(CultureInfo.InvariantCulture, $"the certificate and its authorities are good for {(int)left.TotalDays} days")),
     };
 
-    private static HealthCheck ClientsSlow(TelemetrySnapshot snapshot) => snapshot.Process.Clients.SinceCut < Recently
+    private static HealthCheck ClientsSlow(TelemetrySnapshot snapshot) => snapshot.Process.Clients.Now.SinceCut < Recently
         ? new HealthCheck(HealthNames.ClientsSlow, false, "a client was cut off within the last minute because it did not read")
         : new HealthCheck(HealthNames.ClientsSlow, true, "no client had to be cut off");
 }

@@ -1,7 +1,10 @@
 using Google.Protobuf;
 using Grpc.Core;
 using Membership.Daemon.Services;
+using Membership.Daemon.Telemetry;
 using Membership.Daemon.Tests.Services.Groups;
+using Membership.Daemon.Tests.Telemetry;
+using Membership.Grpc.Server.Services;
 using Proto = Membership.V1;
 
 namespace Membership.Daemon.Tests.Services;
@@ -27,6 +30,25 @@ public sealed class ClientCutTests
 
         Assert.Contains("too slow", watch.Last.Cut.Reason, StringComparison.Ordinal);
         Assert.Equal(1, daemons[0].Groups.Clients.Cut);
+    }
+
+    [Fact]
+    public async Task An_hour_after_a_cut_that_nobody_looked_at_it_is_an_hour_old()
+    {
+        await using var node = await OneNode.StartAsync();
+        var time = new HandTime();
+        var cuts = new ClientCuts(time);
+        node.Counters.Clients = () => new ClientsNow(0, 0, 0, 1, cuts.Since);
+        using var open = new StreamGate(1, "tests are run by").Enter();
+        Assert.Null(cuts.Since);
+        cuts.Add(open);
+        var now = HealthChecks.Find(await node.Source.TakeAsync(CancellationToken.None), HealthNames.ClientsSlow);
+
+        time.Pass(TimeSpan.FromHours(1));
+        var later = HealthChecks.Find(await node.Source.TakeAsync(CancellationToken.None), HealthNames.ClientsSlow);
+
+        Assert.Equal(TimeSpan.FromHours(1), cuts.Since);
+        Assert.Equal((false, true), (now.IsHealthy, later.IsHealthy));
     }
 
     private static async Task OverwriteAsync(TestDaemon daemon)

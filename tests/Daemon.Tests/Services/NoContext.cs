@@ -23,6 +23,8 @@ internal sealed class NoContext : ServerCallContext
 
     protected override WriteOptions? WriteOptionsCore { get; set; }
 
+    protected override IDictionary<object, object> UserStateCore { get; } = new Dictionary<object, object>();
+
     protected override AuthContext AuthContextCore => throw new NotSupportedException("nobody is authenticated here");
 
     protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;

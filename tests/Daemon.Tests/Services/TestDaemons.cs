@@ -84,6 +84,8 @@ internal sealed class TestDaemon : IAsyncDisposable
 
     public GroupApi Groups { get; private set; } = null!;   // set by StartAsync
 
+    public required ClientCuts Cuts { get; init; }
+
     public QuorumHistory Verdicts { get; }
 
     public QuorumChanges Changes { get; } = new();
@@ -106,7 +108,7 @@ internal sealed class TestDaemon : IAsyncDisposable
     public static async Task<TestDaemon> StartAsync(ClusterConfiguration configuration, NodeConfiguration self, string directory, TimeProvider time, int? memberships = null)
     {
         Directory.CreateDirectory(directory);
-        var daemon = new TestDaemon { Id = self.Id.Value, File = configuration.File, Socket = Path.Combine(directory, "api.sock") };
+        var daemon = new TestDaemon { Cuts = new ClientCuts(time), Id = self.Id.Value, File = configuration.File, Socket = Path.Combine(directory, "api.sock") };
         daemon._state = StateDirectory.Open(Path.Combine(directory, "state"), acceptNewIdentity: false);
         var boot = new BootId(self.Id.Value, (ulong)Random.Shared.NextInt64());
         var states = new NodeStates(configuration.Table, self.Id);
@@ -123,7 +125,7 @@ internal sealed class TestDaemon : IAsyncDisposable
         daemon.Host = RingHost.Start(options, start, new AesGcmSuite(), observer, daemon._state);
         observer.Attach(daemon.Host.Clock);
 
-        daemon.Groups = new GroupApi(new GroupServices(self.Id, boot.Short, daemon.Host, hub, daemon._log, receipts, configuration.Ring.MessageBytesMax, time), daemon._leaving.Token);
+        daemon.Groups = new GroupApi(new GroupServices(self.Id, boot.Short, daemon.Host, hub, daemon._log, receipts, configuration.Ring.MessageBytesMax, time, daemon.Cuts), daemon._leaving.Token);
         var protoQuorum = new ProtoQuorum(configuration, new ProtoViews(configuration));
         var reload = new ConfigurationReload(daemon.Host, configuration, self.Name, _ => { });
         reload.KeysAre(keys);

@@ -35,7 +35,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
     public int WatchCount => _watches.Count;
 
     /// <summary>Sessions and watches for telemetry.</summary>
-    public ClientsNow Clients => new(SessionCount + WatchCount, _table.UnreadBytes, _sessions.Gone + _watches.Gone, _sessions.Cut + _watches.Cut);
+    public ClientsNow Clients => new(SessionCount + WatchCount, _table.UnreadBytes, _sessions.Gone + _watches.Gone, _sessions.Cut + _watches.Cut, services.Cuts.Since);
 
     /// <summary>Refuses new sessions; ends when those under way have written their last receipt. To be called once <c>leaving</c> has fired and the ring thread has ended.</summary>
     public Task SessionsEndAsync() => _sessions.CloseAsync(GroupErrors.LeavingSentence);
@@ -64,7 +64,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         var cutReason = session.CutReason;   // from here on it makes no difference: the session is out of its groups
         if (cutReason is not null)
         {
-            open.CutOff();
+            services.Cuts.Add(open);
             await Task.WhenAny(writing, Task.Delay(CutGrace, services.Time, ends.Token));
         }
         var isCutShort = !writing.IsCompleted;
@@ -148,7 +148,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
             var isCut = Fill(reader, encoder);
             if (isCut)
             {
-                open.CutOff();
+                services.Cuts.Add(open);
                 var reason = string.Create(CultureInfo.InvariantCulture, $"the reader was too slow: what it should read next is overwritten. Events after position {reader.Position} were not given to it. Watch again.");
                 encoder.Add(new Proto.GroupEvent { TNs = services.Now, Cut = new Proto.Cut { Resume = (ulong)reader.Position, Reason = reason } });
             }

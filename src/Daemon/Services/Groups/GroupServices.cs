@@ -12,7 +12,8 @@ namespace Membership.Daemon.Services.Groups;
 /// <param name="Receipts">Who waits for which message; only to be touched on the ring thread.</param>
 /// <param name="MessageBytesMax">Longest message.</param>
 /// <param name="Time">Measures how long clients take.</param>
-internal sealed record GroupServices(NodeId Self, ulong Boot, RingHost Host, GroupHub Hub, GroupLog Log, ReceiptTable Receipts, int MessageBytesMax, TimeProvider Time)
+/// <param name="Cuts">Told of clients that are cut off.</param>
+internal sealed record GroupServices(NodeId Self, ulong Boot, RingHost Host, GroupHub Hub, GroupLog Log, ReceiptTable Receipts, int MessageBytesMax, TimeProvider Time, ClientCuts Cuts)
 {
     /// <summary>CLOCK_MONOTONIC, nanoseconds.</summary>
     public long Now => Host.Clock.Absolute(Host.Clock.Now);

@@ -1,0 +1,13 @@
+namespace Membership.Daemon.Tests;
+
+/// <summary>Time that passes when the test says so.</summary>
+internal sealed class HandTime : TimeProvider
+{
+    private long _now = 1_000_000_000;
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override long GetTimestamp() => _now;
+
+    public void Pass(TimeSpan time) => _now += time.Ticks;
+}
