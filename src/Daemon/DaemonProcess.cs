@@ -71,7 +71,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         _logger = loggers.CreateLogger("membershipd");
         _socket = Path.GetFullPath(line.Socket ?? configuration.Api.Socket ?? CommandLine.DefaultSocket);
         _receipts = new ReceiptTable(configuration.Ring.MessageBytesMax);
-        _cuts = new ClientCuts(TimeProvider.System);
+        _cuts = new ClientCuts(_logger, TimeProvider.System);
         _verdicts = new QuorumHistory(_views);
         _groupHub = new GroupHub(self.Id, _groupLog);
         _states = new NodeStates(configuration.Table, self.Id);
@@ -104,7 +104,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         using var ends = new CancellationTokenSource();
         var keeping = Task.WhenAll(
             StopOnFailure(FeedWatchdogAsync(ends.Token), stop), StopOnFailure(TellViewsAsync(ends.Token), stop), StopOnFailure(ReloadAsync(ends.Token), stop),
-            StopOnFailure(_groups!.WatchStallsAsync(ends.Token), stop), StopOnFailure(_telemetry!.RunAsync(ends.Token), stop), StopOnFailure(_access!.RunAsync(ends.Token), stop),   // all made by StartAsync
+            StopOnFailure(_groups!.WatchStallsAsync(ends.Token), stop), StopOnFailure(_cuts.RunAsync(ends.Token), stop), StopOnFailure(_telemetry!.RunAsync(ends.Token), stop), StopOnFailure(_access!.RunAsync(ends.Token), stop),   // all made by StartAsync
             StopOnFailure(_witness?.RunAsync(ends.Token) ?? Task.CompletedTask, stop));
 
         await Task.WhenAny(stop.Task, Host.Completion);

@@ -133,6 +133,16 @@ internal static partial class Log
     [LoggerMessage(EventId = 6014, Level = LogLevel.Warning, Message = "clients may inject faults into this daemon (--allow-fault-injection). Never start a production node like this")]
     public static partial void FaultInjectionAllowed(ILogger logger);
 
+    [LoggerMessage(EventId = 6018, Level = LogLevel.Warning, Message = "client {Who} is cut off from {What}: {Why} {Then}. See what keeps it from reading")]
+    public static partial void ClientCut(ILogger logger, string who, string what, string why, string then);
+
+    [LoggerMessage(EventId = 6019, Level = LogLevel.Warning, Message = "client cut off again: {What} (x {Count} in {Seconds} s)")]
+    public static partial void ClientCutAgain(ILogger logger, string what, long count, int seconds);
+
+    [LoggerMessage(EventId = 6020, Level = LogLevel.Warning, Message =
+        "{Lost} clients that were cut off are left out of the log, more than {Max} in one second; membership_client_disconnects_total counts them")]
+    public static partial void ClientCutsLeftOut(ILogger logger, long lost, int max);
+
     [LoggerMessage(EventId = 6040, Level = LogLevel.Information, Message = "metrics and health are served at {Page}metrics, livez, readyz and healthz")]
     public static partial void PageServed(ILogger logger, Uri page);
 

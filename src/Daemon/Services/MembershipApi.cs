@@ -1,5 +1,6 @@
 using System.Globalization;
 using Grpc.Core;
+using Membership.Daemon.Access;
 using Membership.Daemon.Ring;
 using Membership.Daemon.Telemetry;
 using Membership.Totem;
@@ -96,7 +97,7 @@ internal sealed class MembershipApi(
         for (var isFirst = true; ; isFirst = false)
         {
             var isTooSlow = !isAfterRestart && Fill(encoder, reader, request.ViewsOnly);
-            if (isTooSlow) cuts.Add(open);
+            if (isTooSlow) cuts.Add(open, Caller.Of(context).Identity, "its stream of the raw ring", "it was too slow, and what it wanted next is overwritten.", "It can resume after the position it was told, beyond the gap");
             if (isAfterRestart || isTooSlow) encoder.Cut(reader.Position, host.Clock.Absolute(host.Clock.Now), isAfterRestart ? CutByRestart() : CutAt(log.OldestResumable()));
             if (isFirst || !encoder.IsEmpty)
             {

@@ -2,9 +2,11 @@ using Google.Protobuf;
 using Grpc.Core;
 using Membership.Daemon.Services;
 using Membership.Daemon.Telemetry;
+using Membership.Daemon.Tests.Access;
 using Membership.Daemon.Tests.Services.Groups;
 using Membership.Daemon.Tests.Telemetry;
 using Membership.Grpc.Server.Services;
+using Membership.Grpc.Unix;
 using Proto = Membership.V1;
 
 namespace Membership.Daemon.Tests.Services;
@@ -30,6 +32,57 @@ public sealed class ClientCutTests
 
         Assert.Contains("too slow", watch.Last.Cut.Reason, StringComparison.Ordinal);
         Assert.Equal(1, daemons[0].Groups.Clients.Cut);
+        Assert.Equal(
+            ["client unknown is cut off from its watch of group g: it was too slow, and what it should read next is overwritten. It has to watch again. See what keeps it from reading"],
+            daemons[0].Log.Of(6018));
+    }
+
+    [Fact]
+    public async Task The_log_names_a_client_whose_session_is_cut_off_by_its_name_process_and_groups()
+    {
+        await using var daemons = await TestDaemons.StartAsync(1, new HastyTime(10));
+        await using var stingy = await TestSession.OpenAsync(daemons[0], window: 16 * 1024, givesCredit: false);
+        await stingy.JoinAsync("g");
+        await stingy.JoinAsync("another", handle: 2);
+        await stingy.UntilMembersAsync(1);
+        await stingy.UntilMembersAsync(1);
+
+        await stingy.SendAsync(Enumerable.Repeat(ByteString.CopyFrom(new byte[1024]), 100));
+        var cut = await stingy.NextAsync(Proto.GroupEvent.EventOneofCase.Cut);
+
+        Assert.Null(await stingy.NextOrEndAsync());
+
+        Assert.Contains("gave no credit", cut.Cut.Reason, StringComparison.Ordinal);
+        Assert.Equal(
+            [$"client uid:{UnixPeer.OwnUserId} pid:{Environment.ProcessId} is cut off from its session test (another, g): the client gave no credit for the 16384 bytes of its window for 4 s "
+                + "while events waited for it. It cannot resume: it has to open another session and join again. See what keeps it from reading"],
+            daemons[0].Log.Of(6018));
+    }
+
+    [Fact]
+    public async Task Clients_that_are_cut_off_again_and_again_are_a_few_lines()
+    {
+        var (log, time) = (new RecordingLog(), new HandTime());
+        var cuts = new ClientCuts(log, time);
+        using var open = new StreamGate(1, "tests are run by").Enter();
+        using var ended = new CancellationTokenSource();
+        await ended.CancelAsync();
+
+        for (var i = 0; i < 100; i++) cuts.Add(open, "pid:1", "its session", "It did not read.", "It has to join again");
+        for (var i = 0; i < 100; i++) cuts.Add(open, $"pid:{i + 2}", "its session", "It did not read.", "It has to join again");
+        await cuts.RunAsync(ended.Token);
+
+        Assert.Equal(LineFolding.LinesPerSecondMax, log.Of(6018).Count);
+        Assert.Equal(["client cut off again: pid:1 from its session (x 99 in 10 s)"], log.Of(6019));
+        Assert.StartsWith("91 clients", Assert.Single(log.Of(6020)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Many_groups_of_a_client_are_counted_not_named()
+    {
+        Assert.Equal("no group", ClientCuts.Name([]));
+        Assert.Equal("a, b", ClientCuts.Name(["b", "a"]));
+        Assert.Equal("g10, g11, g12, g13, g14, g15, g16, g17 and 12 more", ClientCuts.Name([.. Enumerable.Range(10, 20).Select(i => $"g{i}")]));
     }
 
     [Fact]
@@ -37,11 +90,11 @@ public sealed class ClientCutTests
     {
         await using var node = await OneNode.StartAsync();
         var time = new HandTime();
-        var cuts = new ClientCuts(time);
+        var cuts = new ClientCuts(new RecordingLog(), time);
         node.Counters.Clients = () => new ClientsNow(0, 0, 0, 1, cuts.Since);
         using var open = new StreamGate(1, "tests are run by").Enter();
         Assert.Null(cuts.Since);
-        cuts.Add(open);
+        cuts.Add(open, "pid:1", "its session", "It did not read.", "It has to join again");
         var now = HealthChecks.Find(await node.Source.TakeAsync(CancellationToken.None), HealthNames.ClientsSlow);
 
         time.Pass(TimeSpan.FromHours(1));

@@ -15,6 +15,7 @@ using Membership.Grpc.Server;
 using Membership.Grpc.Unix;
 using Membership.Links;
 using Membership.Node;
+using Microsoft.Extensions.Logging.Abstractions;
 using Proto = Membership.V1;
 
 namespace Membership.Daemon.Tests.Services;
@@ -57,7 +58,7 @@ public sealed class MembershipServiceTests : IAsyncLifetime
         var protoViews = new ProtoViews(configuration);
         var report = new StatusReport(new DaemonIdentity(configuration, self, boot, AllowFaultInjection: false), protoViews, new ProtoQuorum(configuration, protoViews));
         var status = new StatusSource<RingSnapshot>(cancel => _host.QueryAsync(ring => RingSnapshot.Take(ring, states, observer.Metrics, configuration.Table), cancel), TimeProvider.System);
-        _api = new MembershipApi(_host, _log, _views, _verdicts, _receipts, status, report, protoViews, configuration.Ring.MessageBytesMax, boot.Short, new ClientCuts(TimeProvider.System), _leaving.Token);
+        _api = new MembershipApi(_host, _log, _views, _verdicts, _receipts, status, report, protoViews, configuration.Ring.MessageBytesMax, boot.Short, new ClientCuts(NullLogger.Instance, TimeProvider.System), _leaving.Token);
         var socket = Path.Combine(_directory.FullName, "api.sock");
         var settings = new GrpcServerSettings { SocketPath = socket, Options = new GrpcServerOptions { MaxReceiveBytes = 64 * 1024 * 1024 } };
         _server = await GrpcServer.StartAsync(

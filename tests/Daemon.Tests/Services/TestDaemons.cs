@@ -84,7 +84,8 @@ internal sealed class TestDaemon : IAsyncDisposable
 
     public GroupApi Groups { get; private set; } = null!;   // set by StartAsync
 
-    public required ClientCuts Cuts { get; init; }
+    /// <summary>What it logs.</summary>
+    public Access.RecordingLog Log { get; } = new();
 
     public QuorumHistory Verdicts { get; }
 
@@ -108,7 +109,7 @@ internal sealed class TestDaemon : IAsyncDisposable
     public static async Task<TestDaemon> StartAsync(ClusterConfiguration configuration, NodeConfiguration self, string directory, TimeProvider time, int? memberships = null)
     {
         Directory.CreateDirectory(directory);
-        var daemon = new TestDaemon { Cuts = new ClientCuts(time), Id = self.Id.Value, File = configuration.File, Socket = Path.Combine(directory, "api.sock") };
+        var daemon = new TestDaemon { Id = self.Id.Value, File = configuration.File, Socket = Path.Combine(directory, "api.sock") };
         daemon._state = StateDirectory.Open(Path.Combine(directory, "state"), acceptNewIdentity: false);
         var boot = new BootId(self.Id.Value, (ulong)Random.Shared.NextInt64());
         var states = new NodeStates(configuration.Table, self.Id);
@@ -125,7 +126,7 @@ internal sealed class TestDaemon : IAsyncDisposable
         daemon.Host = RingHost.Start(options, start, new AesGcmSuite(), observer, daemon._state);
         observer.Attach(daemon.Host.Clock);
 
-        daemon.Groups = new GroupApi(new GroupServices(self.Id, boot.Short, daemon.Host, hub, daemon._log, receipts, configuration.Ring.MessageBytesMax, time, daemon.Cuts), daemon._leaving.Token);
+        daemon.Groups = new GroupApi(new GroupServices(self.Id, boot.Short, daemon.Host, hub, daemon._log, receipts, configuration.Ring.MessageBytesMax, time, new ClientCuts(daemon.Log, time)), daemon._leaving.Token);
         var protoQuorum = new ProtoQuorum(configuration, new ProtoViews(configuration));
         var reload = new ConfigurationReload(daemon.Host, configuration, self.Name, _ => { });
         reload.KeysAre(keys);

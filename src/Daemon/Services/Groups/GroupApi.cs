@@ -1,6 +1,7 @@
 using System.Globalization;
 using Grpc.Core;
 using Membership.Cpg;
+using Membership.Daemon.Access;
 using Membership.Daemon.Configuration;
 using Membership.Daemon.Ring;
 using Membership.Daemon.Telemetry;
@@ -53,18 +54,19 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         using var paced = services.Log.Pace.Add(session.Place);
         var writing = session.WriteAllAsync(responseStream, ends.Token);
         var reading = session.ReadAllAsync(requestStream, ends.Token, leaving);
+        IReadOnlyList<string> groups = [];
         try
         {
             await Task.WhenAny(writing, session.Cut);
         }
         finally
         {
-            await LeaveAllAsync(session);
+            groups = await LeaveAllAsync(session);
         }
         var cutReason = session.CutReason;   // from here on it makes no difference: the session is out of its groups
         if (cutReason is not null)
         {
-            services.Cuts.Add(open);
+            services.Cuts.Add(open, Caller.Of(context).Identity, $"its session {Printable.Value(session.Name)} ({ClientCuts.Name(groups)})", cutReason, "It cannot resume: it has to open another session and join again");
             await Task.WhenAny(writing, Task.Delay(CutGrace, services.Time, ends.Token));
         }
         var isCutShort = !writing.IsCompleted;
@@ -104,7 +106,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         var subscription = await BeginWatchAsync(request.Group, reader, encoder, context.CancellationToken);
         try
         {
-            await WatchAsync(reader, encoder, open, responseStream, context.CancellationToken);
+            await WatchAsync(request.Group, reader, encoder, open, responseStream, context);
         }
         finally
         {
@@ -139,8 +141,10 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         }
     }
 
-    private async Task WatchAsync(GroupReader reader, GroupEncoder encoder, StreamGate.OpenStream open, IServerStreamWriter<EncodedResponse> stream, CancellationToken cancellationToken)
+    private async Task WatchAsync(
+        string group, GroupReader reader, GroupEncoder encoder, StreamGate.OpenStream open, IServerStreamWriter<EncodedResponse> stream, ServerCallContext context)
     {
+        var cancellationToken = context.CancellationToken;
         var response = new EncodedResponse();
         while (true)
         {
@@ -148,7 +152,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
             var isCut = Fill(reader, encoder);
             if (isCut)
             {
-                services.Cuts.Add(open);
+                services.Cuts.Add(open, Caller.Of(context).Identity, $"its watch of group {Printable.Text(group)}", "it was too slow, and what it should read next is overwritten.", "It has to watch again");
                 var reason = string.Create(CultureInfo.InvariantCulture, $"the reader was too slow: what it should read next is overwritten. Events after position {reader.Position} were not given to it. Watch again.");
                 encoder.Add(new Proto.GroupEvent { TNs = services.Now, Cut = new Proto.Cut { Resume = (ulong)reader.Position, Reason = reason } });
             }
@@ -178,11 +182,17 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         return false;
     }
 
-    private Task LeaveAllAsync(GroupSession session) => OnRingThreadAsync(loop =>
+    // The groups it was in, or had asked to join.
+    private async Task<IReadOnlyList<string>> LeaveAllAsync(GroupSession session)
     {
-        services.Hub.EndSession(session.Id);
-        loop.EndSession(session.Id);
-    });
+        IReadOnlyList<string> groups = [];
+        await OnRingThreadAsync(loop =>
+        {
+            groups = services.Hub.EndSession(session.Id);
+            loop.EndSession(session.Id);
+        });
+        return groups;
+    }
 
     // Whatever becomes of the call that asks for it.
     private async Task OnRingThreadAsync(Action<RingLoop> act)

@@ -44,11 +44,12 @@ internal sealed class GroupHub(NodeId self, GroupLog log)
         Forget(session, subscription);
     }
 
-    /// <summary>A session is gone: nothing is read for it any more.</summary>
-    public void EndSession(uint session)
+    /// <summary>A session is gone: nothing is read for it any more. Tells the groups it was in, or had asked to join.</summary>
+    public IReadOnlyList<string> EndSession(uint session)
     {
-        if (!_sessions.Remove(session, out var list)) return;
+        if (!_sessions.Remove(session, out var list)) return [];
         foreach (var subscription in list) RemoveFromEntry(subscription);
+        return [.. list.Select(static subscription => subscription.Name)];
     }
 
     /// <summary>Somebody watches a group from now on.</summary>

@@ -55,7 +55,7 @@ internal sealed class HostedNode
         Ports = ring.Open(id - 1);
         Host = RingHost.Open(options, start, new Virtual.KeyedHashCipherSuite(), observer, new MemoryDisk(_world), Ports);
         observer.Attach(Host.Clock);
-        Services = new GroupServices(self.Id, bootId.Short, Host, _hub, _groupLog, _receipts, configuration.Ring.MessageBytesMax, _world.Time, new ClientCuts(_world.Time));
+        Services = new GroupServices(self.Id, bootId.Short, Host, _hub, _groupLog, _receipts, configuration.Ring.MessageBytesMax, _world.Time, new ClientCuts(Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, _world.Time));
         Groups = new GroupApi(Services, _leaving.Token);
         Ports.Thread = _thread = _world.StartThread($"ring of node {id}", Host.Run);
     }
