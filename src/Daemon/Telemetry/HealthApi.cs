@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Grpc.Health.V1;
+using Membership.Daemon.Services;
 using Membership.Grpc.Errors;
 
 namespace Membership.Daemon.Telemetry;
@@ -10,6 +11,14 @@ internal sealed class HealthApi(TelemetrySource source, TimeProvider time) : Hea
 {
     /// <summary>How often a watch looks.</summary>
     public static readonly TimeSpan WatchPace = TimeSpan.FromSeconds(1);
+
+    /// <summary>Watches open at a time.</summary>
+    public const int WatchesMax = 256;
+
+    private readonly StreamGate _watches = new(WatchesMax, "health is watched by");
+
+    /// <summary>Watches under way.</summary>
+    public int WatchCount => _watches.Count;
 
     /// <inheritdoc/>
     public override async Task<HealthCheckResponse> Check(HealthCheckRequest request, ServerCallContext context)
@@ -23,6 +32,13 @@ internal sealed class HealthApi(TelemetrySource source, TimeProvider time) : Hea
     /// <inheritdoc/>
     public override async Task Watch(HealthCheckRequest request, IServerStreamWriter<HealthCheckResponse> responseStream, ServerCallContext context)
     {
+        using var open = _watches.Enter();
+        if (!IsKnown(request.Service))
+        {
+            // As the protocol has it; which checks there are does not change while this daemon runs.
+            await responseStream.WriteAsync(new HealthCheckResponse { Status = HealthCheckResponse.Types.ServingStatus.ServiceUnknown }, context.CancellationToken);
+            await Task.Delay(Timeout.InfiniteTimeSpan, time, context.CancellationToken);
+        }
         HealthCheckResponse.Types.ServingStatus? told = null;
         using var pace = new PeriodicTimer(WatchPace, time);
         do
@@ -34,9 +50,11 @@ internal sealed class HealthApi(TelemetrySource source, TimeProvider time) : Hea
         while (await pace.WaitForNextTickAsync(context.CancellationToken));
     }
 
+    private static bool IsKnown(string name) => name.Length == 0 || HealthChecks.Names.Contains(name);
+
     private async Task<HealthCheckResponse.Types.ServingStatus> LookAsync(string name, CancellationToken cancellationToken)
     {
-        if (name.Length > 0 && !HealthChecks.Names.Contains(name)) return HealthCheckResponse.Types.ServingStatus.ServiceUnknown;
+        if (!IsKnown(name)) return HealthCheckResponse.Types.ServingStatus.ServiceUnknown;
         return HealthChecks.Find(await source.TakeAsync(cancellationToken), name).IsHealthy
             ? HealthCheckResponse.Types.ServingStatus.Serving
             : HealthCheckResponse.Types.ServingStatus.NotServing;
