@@ -141,7 +141,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         _state = OpenState();
         _state.WriteFailed = _counters.DiskError;
         if (_state.Warning is { } warning) Log.StateWarning(_logger, _line.StateDirectory, warning);
-        _access = ClientAccess.Open(_configuration, _self, _socket, _logger, _counters);
+        _access = ClientAccess.Open(_configuration, _self, _socket, _logger, _counters, TimeProvider.System);
 
         Span<byte> random = stackalloc byte[20];
         RandomNumberGenerator.Fill(random);

@@ -24,15 +24,15 @@ internal sealed class ClientAccess
     private readonly ClusterConfiguration _configuration;
     private readonly string _socket;
     private readonly ILogger _logger;
-    private readonly TimeProvider _time = TimeProvider.System;
+    private readonly TimeProvider _time;
     private readonly AuditLog _audit;
     private readonly TlsCredentials? _credentials;
     private readonly TlsListener? _tls;
     private long? _warned;
 
-    private ClientAccess(ClusterConfiguration configuration, string socket, IPEndPoint? tcp, TlsCredentials? credentials, ILogger logger, DaemonCounters counters)
+    private ClientAccess(ClusterConfiguration configuration, string socket, IPEndPoint? tcp, TlsCredentials? credentials, ILogger logger, DaemonCounters counters, TimeProvider time)
     {
-        (_configuration, _socket, _credentials, _logger) = (configuration, socket, credentials, logger);
+        (_configuration, _socket, _credentials, _logger, _time) = (configuration, socket, credentials, logger, time);
         _audit = new AuditLog(logger, _time, counters);
         Control = new AccessControl(MethodTable.Read(), ReadRoles(configuration.Api), _audit, configuration.File);
         if (tcp is null || credentials is null) return;
@@ -56,10 +56,11 @@ internal sealed class ClientAccess
     /// <param name="socket">Where local clients connect.</param>
     /// <param name="logger">Takes the audit log, too.</param>
     /// <param name="counters">Counts refusals and lost lines of the audit log.</param>
+    /// <param name="time">Paces the audit log and the looks at certificates, and tells when those end.</param>
     /// <exception cref="StartException">78: a certificate cannot be used. 74: the socket's place cannot be used, or this machine has no address in the network.</exception>
-    public static ClientAccess Open(ClusterConfiguration configuration, NodeConfiguration self, string socket, ILogger logger, DaemonCounters counters)
+    public static ClientAccess Open(ClusterConfiguration configuration, NodeConfiguration self, string socket, ILogger logger, DaemonCounters counters, TimeProvider time)
     {
-        var access = Make(configuration, self, socket, logger, counters);
+        var access = Make(configuration, self, socket, logger, counters, time);
         ApiSocket.Prepare(socket, access.Control.Roles.AdmitsOthers);
         access.CheckDirectory();
         return access;
@@ -136,14 +137,14 @@ internal sealed class ClientAccess
         _audit.FlushAll();
     }
 
-    private static ClientAccess Make(ClusterConfiguration configuration, NodeConfiguration self, string socket, ILogger logger, DaemonCounters counters)
+    private static ClientAccess Make(ClusterConfiguration configuration, NodeConfiguration self, string socket, ILogger logger, DaemonCounters counters, TimeProvider time)
     {
-        if (configuration.Api.Tcp is not { } tcp) return new ClientAccess(configuration, socket, null, null, logger, counters);
+        if (configuration.Api.Tcp is not { } tcp) return new ClientAccess(configuration, socket, null, null, logger, counters, time);
         var place = TcpPlace.Resolve(tcp, self.Links.Select(link => link.Address), TcpPlace.OfThisMachine())
             ?? throw new StartException(ExitCode.InputOutput, $"api.tcp is {tcp}, and this machine has no address in that network. Give it one, correct api.tcp in {configuration.File}, or delete the line to serve local clients only.");
         try
         {
-            return new ClientAccess(configuration, socket, place, TlsCredentials.Load(configuration.Api.Tls), logger, counters);
+            return new ClientAccess(configuration, socket, place, TlsCredentials.Load(configuration.Api.Tls), logger, counters, time);
         }
         catch (TlsFileException unusable)
         {
