@@ -65,7 +65,7 @@ internal sealed class GroupReader(GroupLog log, BatchSignal signal) : IPacedRead
     }
 
     /// <summary>Bytes of the log from what may concern this reader next up to its end. Any thread; a moment old.</summary>
-    public long UnreadBytes => Volatile.Read(ref _next) is var next and not None ? Math.Max(0, log.Published - next) : 0;
+    public long UnreadBytes => Unread is var next and not None ? Math.Max(0, log.Published - next) : 0;
 
     /// <inheritdoc/>
     /// <remarks>What a reader that sleeps has been marked with counts, although it does not know of it yet.</remarks>

@@ -34,6 +34,21 @@ public sealed class GroupReaderTests
     }
 
     [Fact]
+    public void What_waits_for_a_reader_that_sleeps_is_unread()
+    {
+        var reader = new GroupReader(_log, new BatchSignal());
+        _hub.Watch(reader, "g");
+        Assert.Equal(0, reader.UnreadBytes);
+
+        Deliver("g");
+        _hub.BatchEnd();
+
+        Assert.Equal(_log.Published, reader.UnreadBytes);
+        Assert.Equal([1UL], Read(reader));
+        Assert.Equal(0, reader.UnreadBytes);
+    }
+
+    [Fact]
     public void A_reader_that_sleeps_through_more_than_the_log_holds_of_other_groups_is_not_too_slow()
     {
         var reader = new GroupReader(_log, new BatchSignal());
