@@ -20,6 +20,9 @@ internal sealed class Wiring(LinkLayer links, TotemNode totem, QuorumNode quorum
 
     private readonly record struct Evidence(NodeId Peer, BootId Boot, PeerState State, PeerReason Reason, NodeSet? Row);
 
+    /// <summary>Control messages that the ring's queue has no room for. Of quorum those of one view at most; of groups one list and what sessions asked for.</summary>
+    public int WaitingControl => _control.Count;
+
     public void Begin(Instant now, INodeEffects host)
     {
         _now = now;
@@ -83,6 +86,20 @@ internal sealed class Wiring(LinkLayer links, TotemNode totem, QuorumNode quorum
         _hasControl = true;
     }
 
+    /// <summary>
+    /// Forgets what a service has not given to the ring yet. Quorum names the ring of its view in each message and ignores those of other rings (I32: the verdict
+    /// is computed from what this ring ordered), so what waits when a regular view begins can have no effect any more; quorum says all of it anew in the
+    /// new view. Kept, it would pile up while views change and the token visits nobody.
+    /// </summary>
+    private void DropControl(byte service)
+    {
+        for (var left = _control.Count; left > 0; left--)
+        {
+            var waiting = _control.Dequeue();
+            if (waiting.Service != service) _control.Enqueue(waiting);
+        }
+    }
+
     private void Feed(in Evidence item)
     {
         if (item.Row is { } row) totem.OnRow(_now, item.Peer, item.Boot, row, this);
@@ -131,6 +148,7 @@ internal sealed class Wiring(LinkLayer links, TotemNode totem, QuorumNode quorum
     void ITotemEffects.InstallView(View view)
     {
         _host.InstallView(view);
+        if (!view.Transitional) DropControl(ServiceId.Quorum);
         quorum.OnView(_now, view, this);
         groups.OnView(view, this);
     }
