@@ -255,8 +255,13 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private void KeysExchanged(IReadOnlyList<ClusterKey> keys)
     {
         _access!.Reload();   // made before clients are served
-        _counters.KeysAre(_reload!.Keys);   // it called
-        Log.KeysReloaded(_logger, keys.Count, _configuration.KeyFile, keys.Single(k => k.Active).Id);
+        TellKeys(keys);
+    }
+
+    private void TellKeys(IReadOnlyList<ClusterKey> exchanged)
+    {
+        _counters.KeysAre(_reload!.Keys);   // it exchanged them
+        Log.KeysReloaded(_logger, exchanged.Count, _configuration.KeyFile, exchanged.Single(k => k.Active).Id);
     }
 
     private static ClientsNow Sum(ClientsNow left, ClientsNow right) =>
@@ -389,8 +394,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         try
         {
             await _reload!.ExchangeAsync(keys, cancellationToken);   // made by StartAsync
-            _counters.KeysAre(_reload.Keys);
-            Log.KeysReloaded(_logger, keys.Count, _configuration.KeyFile, keys.Single(k => k.Active).Id);
+            TellKeys(keys);
         }
         catch (ArgumentException refused)
         {

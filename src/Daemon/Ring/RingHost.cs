@@ -116,12 +116,6 @@ internal sealed class RingHost : IReservationSink, IAsyncDisposable
     /// <exception cref="RingStoppedException">The ring thread has ended.</exception>
     public Task<T> ActAsync<T>(Func<RingLoop, T> act, CancellationToken cancellationToken) => RunAsync(new Call<T>(act), cancellationToken);
 
-    /// <summary>Seals and opens with other keys from now on. Cancelling stops the waiting; the keys may still be taken.</summary>
-    /// <exception cref="ArgumentException">Not exactly one active key, an id twice, or a secret of another length; nothing has changed.</exception>
-    /// <exception cref="RingStoppedException">The ring thread has ended.</exception>
-    public Task ReplaceKeysAsync(IReadOnlyList<ClusterKey> keys, CancellationToken cancellationToken) =>
-        RunAsync(new Call<bool>(loop => Done(() => loop.ReplaceKeys(keys))), cancellationToken);
-
     /// <summary>What the witness says to this node; null: nothing any more. Cancelling stops the waiting; the node may still be told.</summary>
     /// <exception cref="RingStoppedException">The ring thread has ended.</exception>
     public Task TellWitnessAsync(WitnessAnswer? answer, CancellationToken cancellationToken) =>

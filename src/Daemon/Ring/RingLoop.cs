@@ -112,6 +112,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     }
 
     /// <summary>Gives the node other keys.</summary>
+    /// <exception cref="ArgumentException">Not exactly one active key, an id twice, or a secret of another length; nothing has changed.</exception>
     public void ReplaceKeys(IReadOnlyList<ClusterKey> keys)
     {
         _now = _clock.Now;

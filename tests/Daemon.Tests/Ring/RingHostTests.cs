@@ -217,7 +217,7 @@ public sealed class RingHostTests(ITestOutputHelper output)
         await ReplaceEverywhere(new ClusterKey(1, true, old), new ClusterKey(2, false, fresh));
         await ReplaceEverywhere(new ClusterKey(1, false, old), new ClusterKey(2, true, fresh));
         await ReplaceEverywhere(new ClusterKey(2, true, fresh));
-        await Assert.ThrowsAsync<ArgumentException>(() => cluster.All[0].Host.ReplaceKeysAsync([], CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentException>(() => ReplaceAsync(cluster.All[0].Host, []));
         await cluster.All[0].SendAsync(100).WaitAsync(Limit);
         await cluster.UntilAsync(() => cluster.All.All(node => node.Observer.Count == 100), "messages under the new key");
 
@@ -225,8 +225,16 @@ public sealed class RingHostTests(ITestOutputHelper output)
 
         async Task ReplaceEverywhere(params ClusterKey[] keys)
         {
-            foreach (var node in cluster.All) await node.Host.ReplaceKeysAsync(keys, CancellationToken.None).WaitAsync(Limit);
+            foreach (var node in cluster.All) await ReplaceAsync(node.Host, keys).WaitAsync(Limit);
         }
+
+        static Task ReplaceAsync(RingHost host, IReadOnlyList<ClusterKey> keys) => host.ActAsync(
+            loop =>
+            {
+                loop.ReplaceKeys(keys);
+                return true;
+            },
+            CancellationToken.None);
     }
 
     [Fact]
