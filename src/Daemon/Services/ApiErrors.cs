@@ -6,6 +6,9 @@ namespace Membership.Daemon.Services;
 /// <summary>What services throw: a status, a sentence for people, a word and facts for programs. The words are part of the API.</summary>
 internal static class ApiErrors
 {
+    /// <summary>What senders are told when their node leaves.</summary>
+    public const string LeavingSentence = "this node is leaving the cluster. Messages without a receipt were not sent: send them through another node.";
+
     /// <summary>The ring thread has ended.</summary>
     public static RpcException Stopped(string why) => RichError.Of(StatusCode.Unavailable, "DAEMON_STOPPED", why).ToException();
 

@@ -9,6 +9,9 @@ internal sealed class ClientCuts(ILogger logger, TimeProvider time)
     /// <summary>More groups of one client are counted, not named.</summary>
     public const int GroupsNamedMax = 8;
 
+    /// <summary>Why a reader is cut off that the writer of its log has overtaken.</summary>
+    public const string Overtaken = "the reader was too slow: what it should read next is overwritten.";
+
     private static readonly TimeSpan FlushPace = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();

@@ -33,14 +33,12 @@ internal sealed class MembershipApi(
     /// <summary>Subscribe and WatchViews streams open at a time.</summary>
     public const int WatchStreamsMax = 1024;
 
-    private const string Leaving = "this node is leaving the cluster. Messages without a receipt were not sent: send them through another node.";
-
     private readonly string _boot = ProtoViews.Boot(boot);
     private readonly StreamGate _multicasts = new(MulticastStreamsMax, "messages are sent by");
     private readonly StreamGate _watches = new(WatchStreamsMax, "views and messages are watched by");
 
     /// <summary>Refuses new Multicast calls; ends when those under way have written their last receipt. To be called once <c>leaving</c> has fired and the ring thread has ended.</summary>
-    public Task MulticastsEndAsync() => _multicasts.CloseAsync(Leaving);
+    public Task MulticastsEndAsync() => _multicasts.CloseAsync(ApiErrors.LeavingSentence);
 
     /// <summary>Streams of the raw ring for telemetry.</summary>
     public ClientsNow Clients => new(_multicasts.Count + _watches.Count, 0, _multicasts.Gone + _watches.Gone, _multicasts.Cut + _watches.Cut, cuts.Since);
@@ -97,7 +95,7 @@ internal sealed class MembershipApi(
         for (var isFirst = true; ; isFirst = false)
         {
             var isTooSlow = !isAfterRestart && Fill(encoder, reader, request.ViewsOnly);
-            if (isTooSlow) cuts.Add(open, Caller.Of(context).Identity, "its stream of the raw ring", "it was too slow, and what it wanted next is overwritten.", "It can resume after the position it was told, beyond the gap");
+            if (isTooSlow) cuts.Add(open, Caller.Of(context).Identity, "its stream of the raw ring", ClientCuts.Overtaken, "It can resume after the position it was told, beyond the gap");
             if (isAfterRestart || isTooSlow) encoder.Cut(reader.Position, host.Clock.Absolute(host.Clock.Now), isAfterRestart ? CutByRestart() : CutAt(log.OldestResumable()));
             if (isFirst || !encoder.IsEmpty)
             {
@@ -140,7 +138,7 @@ internal sealed class MembershipApi(
         new() { Reason = "the daemon was restarted: its positions begin anew, and what came between is not known here. Begin with the current view." };
 
     private static Proto.Cut CutAt(long resume) =>
-        new() { Resume = (ulong)resume, Reason = $"the reader was too slow: what it wanted next is overwritten. Events after position {resume} are still kept." };
+        new() { Resume = (ulong)resume, Reason = $"{ClientCuts.Overtaken} Events after position {resume} are still kept." };
 
     private async Task SubmitAllAsync(IAsyncStreamReader<Proto.MulticastRequest> requests, ReceiptWindow window, CancellationToken cancellationToken)
     {
@@ -153,7 +151,7 @@ internal sealed class MembershipApi(
         }
         catch (OperationCanceledException) when (leaving.IsCancellationRequested)
         {
-            throw ApiErrors.Leaving(Leaving);   // told after the receipts of everything that was taken
+            throw ApiErrors.Leaving(ApiErrors.LeavingSentence);   // told after the receipts of everything that was taken
         }
         finally
         {

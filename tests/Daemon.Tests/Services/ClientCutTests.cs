@@ -33,7 +33,7 @@ public sealed class ClientCutTests
         Assert.Contains("too slow", watch.Last.Cut.Reason, StringComparison.Ordinal);
         Assert.Equal(1, daemons[0].Groups.Clients.Cut);
         Assert.Equal(
-            ["client unknown is cut off from its watch of group g: it was too slow, and what it should read next is overwritten. It has to watch again. See what keeps it from reading"],
+            ["client unknown is cut off from its watch of group g: the reader was too slow: what it should read next is overwritten. It has to watch again. See what keeps it from reading"],
             daemons[0].Log.Of(6018));
     }
 

@@ -39,7 +39,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
     public ClientsNow Clients => new(SessionCount + WatchCount, _table.UnreadBytes, _sessions.Gone + _watches.Gone, _sessions.Cut + _watches.Cut, services.Cuts.Since);
 
     /// <summary>Refuses new sessions; ends when those under way have written their last receipt. To be called once <c>leaving</c> has fired and the ring thread has ended.</summary>
-    public Task SessionsEndAsync() => _sessions.CloseAsync(GroupErrors.LeavingSentence);
+    public Task SessionsEndAsync() => _sessions.CloseAsync(ApiErrors.LeavingSentence);
 
     /// <summary>Cuts off the sessions whose clients do not read, until cancelled.</summary>
     public Task WatchStallsAsync(CancellationToken cancellationToken) => _table.WatchStallsAsync(services.Time, cancellationToken);
@@ -152,8 +152,8 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
             var isCut = Fill(reader, encoder);
             if (isCut)
             {
-                services.Cuts.Add(open, Caller.Of(context).Identity, $"its watch of group {Printable.Text(group)}", "it was too slow, and what it should read next is overwritten.", "It has to watch again");
-                var reason = string.Create(CultureInfo.InvariantCulture, $"the reader was too slow: what it should read next is overwritten. Events after position {reader.Position} were not given to it. Watch again.");
+                services.Cuts.Add(open, Caller.Of(context).Identity, $"its watch of group {Printable.Text(group)}", ClientCuts.Overtaken, "It has to watch again");
+                var reason = string.Create(CultureInfo.InvariantCulture, $"{ClientCuts.Overtaken} Events after position {reader.Position} were not given to it. Watch again.");
                 encoder.Add(new Proto.GroupEvent { TNs = services.Now, Cut = new Proto.Cut { Resume = (ulong)reader.Position, Reason = reason } });
             }
             if (!encoder.IsEmpty)

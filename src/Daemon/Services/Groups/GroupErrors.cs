@@ -9,9 +9,6 @@ internal static class GroupErrors
     /// <summary>The name breaks the rule.</summary>
     public const string BadName = "GROUP_NAME";
 
-    /// <summary>What clients of a node that leaves are told.</summary>
-    public const string LeavingSentence = "this node is leaving the cluster. Messages without a receipt were not sent: send them through another node.";
-
     /// <summary>The word of an answer that is not "accepted".</summary>
     public static string Word(GroupStatus status) => status switch
     {

@@ -36,7 +36,7 @@ internal sealed partial class GroupSession
         }
         catch (Exception ends) when ((ends is OperationCanceledException && leaving.IsCancellationRequested) || ends is RingStoppedException)
         {
-            throw ApiErrors.Leaving(GroupErrors.LeavingSentence);   // told after the receipts of everything that was taken
+            throw ApiErrors.Leaving(ApiErrors.LeavingSentence);   // told after the receipts of everything that was taken
         }
         finally
         {

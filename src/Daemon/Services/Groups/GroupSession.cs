@@ -136,7 +136,7 @@ internal sealed partial class GroupSession
             if (found == ReadResult.Nothing) break;
             isBlocked = found == ReadResult.Event && IsWindowFull;
             if (isBlocked) _reader.PutBack(offset);
-            else if (found == ReadResult.Overwritten || !_encoder.TryAdd(_reader, record, offset, subscription)) CutOff("the client was too slow: what it should read next is overwritten.");
+            else if (found == ReadResult.Overwritten || !_encoder.TryAdd(_reader, record, offset, subscription)) CutOff(ClientCuts.Overtaken);
             else if (record.Prefix.Position == subscription.Last) _reader.Remove(subscription);
             if (CutReason is not null) break;
         }
