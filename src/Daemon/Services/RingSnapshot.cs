@@ -19,8 +19,6 @@ internal sealed record RingSnapshot(
     IReadOnlyDictionary<string, long> Counters,
     IReadOnlyDictionary<string, long> Dropped)
 {
-    private static readonly (string Name, DropReason Reason)[] Reasons = [.. Enum.GetValues<DropReason>().Select(reason => (SnakeCase(reason.ToString()), reason))];
-
     /// <summary>Copies it. Ring thread only.</summary>
     /// <param name="ring">What the ring thread has.</param>
     /// <param name="states">The standing of each node.</param>
@@ -36,7 +34,7 @@ internal sealed record RingSnapshot(
         [.. Enumerable.Range(0, table.Count).Select(position => states[position])],
         [.. Enumerable.Range(0, table.Count).Select(position => metrics.GroupsOf(table[position]))],
         Count(ring),
-        Reasons.ToDictionary(r => r.Name, r => ring.Node.Links.Dropped(r.Reason)));
+        Words.DropReasons.ToDictionary(r => r.Name, r => ring.Node.Links.Dropped(r.Reason)));
 
     // The names are documented in docs/operating/status.md and are not changed.
     private static Dictionary<string, long> Count(RingView ring)
@@ -82,7 +80,4 @@ internal sealed record RingSnapshot(
         }
         return counters;
     }
-
-    private static string SnakeCase(string name) =>
-        string.Concat(name.Select((c, i) => char.IsUpper(c) ? (i == 0 ? "" : "_") + char.ToLowerInvariant(c) : c.ToString()));
 }

@@ -50,7 +50,7 @@ internal sealed class CallMetrics(TimeProvider time)
     private void End(ServerCallContext context, Status status)
     {
         var took = time.GetElapsedTime((long)context.UserState[StartedKey]);
-        var (method, word) = (NameOf(context), WordOf(status.StatusCode));
+        var (method, word) = (NameOf(context), Words.Of(status.StatusCode));
         lock (_gate)
         {
             _active[method]--;
@@ -61,14 +61,6 @@ internal sealed class CallMetrics(TimeProvider time)
     }
 
     private static string NameOf(ServerCallContext context) => context.Method.TrimStart('/');
-
-    // As gRPC writes them: DEADLINE_EXCEEDED. A number may be anything a service made up.
-    private static string WordOf(StatusCode code)
-    {
-        if (code == StatusCode.OK) return "OK";
-        if (!Enum.IsDefined(code)) return "UNKNOWN";
-        return string.Concat(code.ToString().Select(static (letter, index) => index > 0 && char.IsUpper(letter) ? $"_{letter}" : char.ToUpperInvariant(letter).ToString()));
-    }
 }
 
 /// <summary>What <see cref="CallMetrics"/> had counted at one moment.</summary>

@@ -36,8 +36,6 @@ internal sealed record RingSample(
     IReadOnlyList<(string Reason, long Count)> Dropped,
     RingReading Metrics)
 {
-    private static readonly (string Name, DropReason Reason)[] Reasons = [.. Enum.GetValues<DropReason>().Select(reason => (SnakeCase(reason.ToString()), reason))];
-
     /// <summary>Copies it. Ring thread only.</summary>
     public static RingSample Take(RingView ring, NodeStates states, NodeTable table, RingMetrics metrics, IReadOnlyList<string> groupsShown) => new(
         ring.Now,
@@ -52,11 +50,8 @@ internal sealed record RingSample(
         ring.Node.QuorumMalformed,
         ring.Node.QueuedMessages,
         [.. ring.Io.Select(link => new LinkTraffic(link.Link, link.BytesReceived, link.BytesSent))],
-        [.. Reasons.Select(r => (r.Name, ring.Node.Links.Dropped(r.Reason)))],
+        [.. Words.DropReasons.Select(r => (r.Name, ring.Node.Links.Dropped(r.Reason)))],
         metrics.Read(ring.Now, groupsShown));
-
-    private static string SnakeCase(string name) =>
-        string.Concat(name.Select((c, i) => char.IsUpper(c) ? (i == 0 ? "" : "_") + char.ToLowerInvariant(c) : c.ToString()));
 }
 
 /// <summary>What one link carried.</summary>
