@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Diagnostics;
 using System.Security.Cryptography;
 using Membership.Links;
 
@@ -59,6 +60,7 @@ internal static class KeyFile
     public static IReadOnlyList<ClusterKey> Parse(string path, ReadOnlySpan<byte> bytes, MistakeList mistakes)
     {
         List<ClusterKey> keys = [];
+        Span<byte> secret = stackalloc byte[SecretBytes];
         var line = 0;
         foreach (var range in bytes.Split((byte)'\n'))
         {
@@ -68,13 +70,12 @@ internal static class KeyFile
             if (comment >= 0) text = text[..comment];
             text = text.Trim(" \t\r"u8);
             if (text.IsEmpty) continue;
-            if (mistakes.IsFull) break;   // nobody reads a hundred sentences about a file that is no key file
-            if (ParseLine(text, out var key) is { } why) mistakes.Add(new Mistake(path, line, 1, "", why));
-            else if (keys.Exists(k => k.Id == key.Id)) mistakes.Add(new Mistake(path, line, 1, "", $"key id {key.Id} is there twice. Give each key its own id."));
-            else if (keys.Exists(k => CryptographicOperations.FixedTimeEquals(k.Secret, key.Secret)))
-                mistakes.Add(new Mistake(path, line, 1, "", $"key {key.Id} has the secret of another key. Draw a new one: head -c {SecretBytes} /dev/urandom | base64"));
-            else keys.Add(key);
+            var wrong = ParseLine(text, out var number, secret);
+            if (wrong is WrongLine.None) wrong = IsKnown(keys, (byte)number, secret);
+            if (wrong is WrongLine.None) keys.Add(new ClusterKey((byte)number, IsActive(text), secret.ToArray()));
+            else mistakes.Add(line, (wrong, number), static what => Sentence(what.wrong, what.number));
         }
+        CryptographicOperations.ZeroMemory(secret);
         if (!mistakes.IsEmpty) return [];
         var active = keys.Count(k => k.Active);
         if (active != 1)
@@ -83,26 +84,50 @@ internal static class KeyFile
         return mistakes.IsEmpty ? keys : [];
     }
 
-    // Null when the line is a key; otherwise what is wrong with it.
-    private static string? ParseLine(ReadOnlySpan<byte> text, out ClusterKey key)
+    // Allocates nothing: a file of nonsense has a line in two bytes. The number is the key's id, or how many words there are where that is wrong.
+    private static WrongLine ParseLine(ReadOnlySpan<byte> text, out int number, Span<byte> secret)
     {
-        key = new ClusterKey(0, false, []);
         Span<Range> words = stackalloc Range[4];
-        var count = SplitWords(text, words);
-        if (count != 3) return $"the line has {count} words, {LineForm}. Write three words.";
-        if (!Utf8Parser.TryParse(text[words[0]], out byte id, out var used) || used != text[words[0]].Length || id == 0)
-            return $"the first word is not a key id from 1 to {KeysMax}. Begin the line with the key's number.";
-        var state = text[words[1]];
-        var active = state.SequenceEqual("active"u8);
-        if (!active && !state.SequenceEqual("accepted"u8)) return $"the second word of key {id} is neither active nor accepted. Write one of them.";
-        var secret = new byte[SecretBytes];
+        number = SplitWords(text, words);
+        if (number != 3) return WrongLine.Words;
+        if (!Utf8Parser.TryParse(text[words[0]], out byte id, out var used) || used != text[words[0]].Length || id == 0) return WrongLine.Id;
+        number = id;
+        if (!text[words[1]].SequenceEqual("active"u8) && !text[words[1]].SequenceEqual("accepted"u8)) return WrongLine.State;
         var status = Base64.DecodeFromUtf8(text[words[2]], secret, out var consumed, out var written);
-        if (status != System.Buffers.OperationStatus.Done || consumed != text[words[2]].Length || written != SecretBytes)
-            return $"the secret of key {id} is not base64 of {SecretBytes} bytes (44 characters). Draw one: head -c {SecretBytes} /dev/urandom | base64";
-        if (IsWeak(secret)) return $"the secret of key {id} is not random. Draw one: head -c {SecretBytes} /dev/urandom | base64";
-        key = new ClusterKey(id, active, secret);
-        return null;
+        if (status != System.Buffers.OperationStatus.Done || consumed != text[words[2]].Length || written != SecretBytes) return WrongLine.Secret;
+        return IsWeak(secret) ? WrongLine.Weak : WrongLine.None;
     }
+
+    // Of a line that ParseLine has found right.
+    private static bool IsActive(ReadOnlySpan<byte> text)
+    {
+        Span<Range> words = stackalloc Range[4];
+        SplitWords(text, words);
+        return text[words[1]].SequenceEqual("active"u8);
+    }
+
+    private static WrongLine IsKnown(List<ClusterKey> keys, byte id, ReadOnlySpan<byte> secret)
+    {
+        var result = WrongLine.None;
+        foreach (var key in keys)
+        {
+            if (key.Id == id) return WrongLine.IdTwice;
+            if (CryptographicOperations.FixedTimeEquals(key.Secret, secret)) result = WrongLine.SecretTwice;
+        }
+        return result;
+    }
+
+    private static string Sentence(WrongLine wrong, int number) => wrong switch
+    {
+        WrongLine.Words => $"the line has {number} words, {LineForm}. Write three words.",
+        WrongLine.Id => $"the first word is not a key id from 1 to {KeysMax}. Begin the line with the key's number.",
+        WrongLine.State => $"the second word of key {number} is neither active nor accepted. Write one of them.",
+        WrongLine.Secret => $"the secret of key {number} is not base64 of {SecretBytes} bytes (44 characters). Draw one: head -c {SecretBytes} /dev/urandom | base64",
+        WrongLine.Weak => $"the secret of key {number} is not random. Draw one: head -c {SecretBytes} /dev/urandom | base64",
+        WrongLine.IdTwice => $"key id {number} is there twice. Give each key its own id.",
+        WrongLine.SecretTwice => $"key {number} has the secret of another key. Draw a new one: head -c {SecretBytes} /dev/urandom | base64",
+        _ => throw new UnreachableException($"a line is wrong by {wrong}"),
+    };
 
     private static int SplitWords(ReadOnlySpan<byte> text, Span<Range> words)
     {
@@ -124,5 +149,18 @@ internal static class KeyFile
         var even = true;
         for (var i = 2; i < secret.Length; i++) even &= (byte)(secret[i] - secret[i - 1]) == step;
         return even || !secret.ContainsAnyExceptInRange((byte)' ', (byte)'~');
+    }
+
+    /// <summary>Why a line is no key of this file.</summary>
+    private enum WrongLine
+    {
+        None,
+        Words,
+        Id,
+        State,
+        Secret,
+        Weak,
+        IdTwice,
+        SecretTwice,
     }
 }

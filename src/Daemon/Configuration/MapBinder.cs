@@ -138,17 +138,12 @@ internal sealed class MapBinder
         return fallback;
     }
 
-    private void ReportUnknown(YamlScalar key, string[] known, string[] missing)
+    private void ReportUnknown(YamlScalar key, string[] known, string[] missing) => _mistakes.Add(key, PathOf(key.Text), () =>
     {
-        if (_mistakes.IsFull)
-        {
-            _mistakes.CountOne();
-            return;
-        }
         var nearest = NearestKey.Of(key.Text, missing) ?? NearestKey.Of(key.Text, known);
         var remedy = nearest is null ? $"Known here: {string.Join(", ", known)}." : $"Did you mean {nearest}?";
-        _mistakes.Add(key, PathOf(key.Text), $"is not a known key. {remedy}");
-    }
+        return $"is not a known key. {remedy}";
+    });
 
     private static string Shown(YamlNode node) => node is YamlScalar { Text.Length: > 0 } scalar ? Printable.Value(scalar.Text) : node.Kind;
 

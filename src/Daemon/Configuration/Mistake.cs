@@ -34,9 +34,6 @@ internal sealed class MistakeList(string file)
     /// <summary>True when nothing is wrong.</summary>
     public bool IsEmpty => _mistakes.Count == 0;
 
-    /// <summary>True when further mistakes are only counted: nobody needs to find words for them.</summary>
-    public bool IsFull => _mistakes.Count >= Max;
-
     /// <summary>The mistakes, by place.</summary>
     public IReadOnlyList<Mistake> Mistakes
     {
@@ -54,15 +51,26 @@ internal sealed class MistakeList(string file)
     /// <summary>Adds one at a place: <paramref name="text"/> begins with "is VALUE, LIMIT. REMEDY".</summary>
     public void Add(YamlNode at, string path, string text) => Add(new Mistake(File, at.Line, at.Column, path, text));
 
+    /// <summary>As <see cref="Add(YamlNode, string, string)"/>, where words are dear to find: not asked for them when the mistake is only counted.</summary>
+    public void Add(YamlNode at, string path, Func<string> text)
+    {
+        if (_mistakes.Count < Max) Add(at, path, text());
+        else _unlisted++;
+    }
+
+    /// <summary>Adds one in a line: nothing is made of it, not even its words, when it is only counted.</summary>
+    public void Add<T>(int line, in T what, Func<T, string> text)
+    {
+        if (_mistakes.Count < Max) Add(new Mistake(File, line, 1, "", text(what)));
+        else _unlisted++;
+    }
+
     /// <summary>Adds one.</summary>
     public void Add(Mistake mistake)
     {
         if (_mistakes.Count < Max) _mistakes.Add(mistake);
         else _unlisted++;
     }
-
-    /// <summary>Counts one that nobody found words for, once the list <see cref="IsFull"/>.</summary>
-    public void CountOne() => _unlisted++;
 
     /// <summary>Adds a warning at a place.</summary>
     public void Warn(YamlNode at, string path, string text) => _warnings.Add(new Mistake(File, at.Line, at.Column, path, text));

@@ -48,6 +48,17 @@ public sealed class KeyFileTests
         Assert.All(Secrets, secret => Assert.DoesNotContain(secret[..12], told, StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void Mistakes_beyond_the_hundredth_are_counted_and_their_number_is_told()
+    {
+        var mistakes = new MistakeList("web.key");
+
+        KeyFile.Parse("web.key", Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("x\n", 150))), mistakes);
+
+        Assert.Equal(101, mistakes.Mistakes.Count);
+        Assert.StartsWith("50 more mistakes are not listed", mistakes.Mistakes[^1].Text, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("600", null)]
     [InlineData("400", null)]
