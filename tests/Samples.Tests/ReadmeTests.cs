@@ -4,25 +4,31 @@ using Xunit;
 
 namespace Membership.Samples.Tests;
 
-/// <summary>The program on the first page, taken from there letter by letter, built against the packed SDK and run.</summary>
+/// <summary>The program on the first page and the commands around it, taken from there letter by letter and typed in their order; only the places are those of the test.</summary>
 public sealed partial class ReadmeTests(SampleCluster cluster) : IClassFixture<SampleCluster>
 {
-    private static readonly TimeSpan BuildLimit = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan BuildLimit = TimeSpan.FromMinutes(5);
 
     [Fact]
     public async Task Program_of_the_readme_has_ten_lines_at_most_joins_a_group_and_prints_messages()
     {
         string program = ProgramOf("README.md");
         Assert.True(program.Split('\n').Length <= 10, program);
+        string[] blocks = CommandsOf("README.md");
+        Assert.Equal(2, blocks.Length);   // before the program and behind it
         string folder = Directory.CreateTempSubdirectory("readme-").FullName;
         try
         {
-            await File.WriteAllTextAsync(Path.Combine(folder, "hello.cs"), program);
-            Pack(folder);
+            LeadToNoRegistry(folder);
+            string hello = Path.Combine(folder, "hello");
+            var (code, output, error) = Command.Execute(
+                "env", BuildLimit, "-C", DaemonProgram.RepositoryRoot, "MSBUILDDISABLENODEREUSE=1", "bash", "-euc", blocks[0].Replace("/tmp/hello", hello, StringComparison.Ordinal));
+            Assert.True(code == 0, output + error);
+            await File.WriteAllTextAsync(Path.Combine(hello, "hello.cs"), program);
 
-            await using var first = SampleRun.StartFile(Path.Combine(folder, "hello.cs"), cluster.Socket(1));
+            await using var first = SampleRun.StartCommand(For(1, blocks[1]), hello);
             await first.PrintsAsync("its own message", line => OwnMessage(1).IsMatch(line));
-            await using var second = SampleRun.StartFile(Path.Combine(folder, "hello.cs"), cluster.Socket(2));
+            await using var second = SampleRun.StartCommand(For(2, blocks[1]), hello);
             await first.PrintsAsync("the other's message", line => OwnMessage(2).IsMatch(line));
             await second.PrintsAsync("its own message", line => OwnMessage(2).IsMatch(line));
         }
@@ -43,21 +49,37 @@ public sealed partial class ReadmeTests(SampleCluster cluster) : IClassFixture<S
     private static string ProgramOf(string document) =>
         CodeBlock().Match(File.ReadAllText(Path.Combine(DaemonProgram.RepositoryRoot, document))).Groups["code"].Value.TrimEnd();
 
-    // The package is found in this folder alone, and unpacked here; what it depends on is taken from where the build of the tests has it.
-    private static void Pack(string folder)
+    // The commands stand in blocks without a language, below the heading that the program stands below.
+    private static string[] CommandsOf(string document)
     {
-        string project = Path.Combine(DaemonProgram.RepositoryRoot, "src", "Client");
-        var (code, output, _) = Command.Execute(
-            "dotnet", BuildLimit, "pack", project, "-c", SampleRun.Metadata("Configuration"), "--no-build", "-o", Path.Combine(folder, "feed"), "-nodeReuse:false");
-        Assert.True(code == 0, output);
+        string text = File.ReadAllText(Path.Combine(DaemonProgram.RepositoryRoot, document));
+        string section = text[text.IndexOf("## From C#", StringComparison.Ordinal)..];
+        return [.. Fence().Matches(section[..section.IndexOf("\n## ", StringComparison.Ordinal)]).Where(block => block.Groups["language"].Length == 0).Select(block => block.Groups["text"].Value)];
+    }
+
+    private string For(int node, string command)
+    {
+        Assert.Matches(DemoSocket(), command);
+        return DemoSocket().Replace(command, cluster.Socket(node));
+    }
+
+    // In the folder above the one that the commands make. What the SDK's package needs is taken from where the build of the tests has it, the package itself from where it
+    // was just made (by the name that the command gives that source), never one that was unpacked on this machine earlier; nothing else is asked.
+    private static void LeadToNoRegistry(string folder)
+    {
         string built = Environment.GetEnvironmentVariable("NUGET_PACKAGES") is { Length: > 0 } named
             ? named
             : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
         File.WriteAllText(Path.Combine(folder, "nuget.config"), $"""
             <configuration>
               <config><add key="globalPackagesFolder" value="{Path.Combine(folder, "unpacked")}" /></config>
-              <fallbackPackageFolders><clear /><add key="built" value="{built}" /></fallbackPackageFolders>
-              <packageSources><clear /><add key="feed" value="{Path.Combine(folder, "feed")}" /></packageSources>
+              <fallbackPackageFolders><clear /></fallbackPackageFolders>
+              <packageSources><clear /><add key="built" value="{built}" /></packageSources>
+              <packageSourceMapping>
+                <clear />
+                <packageSource key="built"><package pattern="*" /></packageSource>
+                <packageSource key="Package source 1"><package pattern="Membership.*" /></packageSource>
+              </packageSourceMapping>
             </configuration>
             """);
     }
@@ -66,4 +88,10 @@ public sealed partial class ReadmeTests(SampleCluster cluster) : IClassFixture<S
 
     [GeneratedRegex("(?s)```csharp\n(?<code>.*?)```")]
     private static partial Regex CodeBlock();
+
+    [GeneratedRegex("(?ms)^```(?<language>[a-z]*)\n(?<text>.*?)^```$")]
+    private static partial Regex Fence();
+
+    [GeneratedRegex(@"/tmp/membership-demo\.\S+/n1\.sock")]
+    private static partial Regex DemoSocket();
 }

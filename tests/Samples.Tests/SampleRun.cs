@@ -35,22 +35,16 @@ internal sealed class SampleRun : IAsyncDisposable
     public static SampleRun Start(string sample, string socket, params string[] arguments)
     {
         string program = Path.Combine(DaemonProgram.RepositoryRoot, "samples", sample, "bin", Metadata("Configuration"), "net10.0", $"{sample}.dll");
-        return Start(sample, socket, null, [program, .. arguments]);
+        return Start(sample, new ProcessStartInfo("dotnet", [program, .. arguments]) { Environment = { [MembershipClientOptions.EndpointVariable] = $"unix://{socket}" } });
     }
 
-    /// <summary>Builds and starts a program of a single file.</summary>
-    public static SampleRun StartFile(string file, string socket) => Start(Path.GetFileName(file), socket, Path.GetDirectoryName(file), ["run", file]);
+    /// <summary>Types a command into a shell, in a folder; it says by itself which daemon it means.</summary>
+    public static SampleRun StartCommand(string command, string folder) =>
+        Start(command.Trim(), new ProcessStartInfo("bash", ["-euc", command]) { WorkingDirectory = folder });
 
-    private static SampleRun Start(string name, string socket, string? folder, string[] arguments)
+    private static SampleRun Start(string name, ProcessStartInfo start)
     {
-        var start = new ProcessStartInfo("dotnet", arguments)
-        {
-            WorkingDirectory = folder,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            Environment = { [MembershipClientOptions.EndpointVariable] = $"unix://{socket}" },
-        };
+        start.RedirectStandardInput = start.RedirectStandardOutput = start.RedirectStandardError = true;
         // What the test's own build told its environment must not steer another build.
         foreach (string variable in start.Environment.Keys.Where(key => key.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToList()) start.Environment.Remove(variable);
         start.Environment.Remove("NUGET_PACKAGES");
