@@ -84,7 +84,7 @@ public sealed class TestCluster : IAsyncDisposable
         };
         lock (_world.Gate)
         {
-            var client = MembershipClient.Create(options, () => new Random(_seed), new InMemoryCalls(Node(node)));
+            var client = MembershipClient.Create(options, () => new Random(_seed), CallsTo(node));
             _clients.Add(client);
             return client;
         }
@@ -183,6 +183,9 @@ public sealed class TestCluster : IAsyncDisposable
             foreach (var node in _world.Nodes) node.Dispose();
         }
     }
+
+    /// <summary>The services of a node, for calls that no client of the SDK makes.</summary>
+    internal InMemoryCalls CallsTo(int node) => new(Node(node));
 
     private bool IsSettled() => _world.Nodes.Where(node => node.IsUp).All(node => node.IsSettledWith([.. Nodes.Where(other => Reaches(node, other))]));
 

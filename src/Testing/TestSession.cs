@@ -104,7 +104,7 @@ internal sealed class TestSession(TestNode node, Action<Proto.GroupEvent> write)
         if (result.Status != GroupStatus.Accepted)
         {
             _memberships.Remove(membership);
-            Refuse(join.Handle, result.Status);
+            Refuse(join.Handle, result.Status, GroupName.Check(join.Group));
             return;
         }
         membership.Slot = result.Slot;
@@ -113,9 +113,9 @@ internal sealed class TestSession(TestNode node, Action<Proto.GroupEvent> write)
 
     private void Leave(Proto.LeaveGroup leave)
     {
-        if (_memberships.Find(own => own.Handle == leave.Handle) is not { } membership) return;
-        var status = node.Core.LeaveGroup(node.World.Now, membership.Slot, node);
-        if (status == GroupStatus.Accepted) node.World.RunUntil(() => !_memberships.Contains(membership) || !node.IsUp, OrderLimit);
+        var membership = _memberships.Find(own => own.Handle == leave.Handle);
+        var status = membership is null ? GroupStatus.NotJoined : node.Core.LeaveGroup(node.World.Now, membership.Slot, node);
+        if (status == GroupStatus.Accepted) node.World.RunUntil(() => !_memberships.Exists(own => own == membership) || !node.IsUp, OrderLimit);
         else Refuse(leave.Handle, status);
     }
 
@@ -129,11 +129,12 @@ internal sealed class TestSession(TestNode node, Action<Proto.GroupEvent> write)
             _sent.Enqueue(receipt);
             var result = SendOne(slot, payload, level);
             if (result.Status == GroupStatus.Accepted) node.Expect(result.Counter, receipt);
-            else receipt.Fail($"refused: {result.Status}");
+            else receipt.Fail($"{GroupRefusal.Sentence(result.Status)} The message was not sent.");
         }
         if (node.IsUp) node.Core.OnSubmitted(node.World.Now, node);
         node.World.RunUntil(() => _sent.All(sent => sent.IsDone) || !node.IsUp, OrderLimit);
         WriteReceipts();
+        if (slot == 0) Refuse(send.Handle, GroupStatus.NotJoined);
     }
 
     private SendResult SendOne(uint slot, ByteString payload, DeliveryLevel level)
@@ -155,11 +156,10 @@ internal sealed class TestSession(TestNode node, Action<Proto.GroupEvent> write)
         if (receipts.Receipts.Count > 0) write(new Proto.GroupEvent { Receipts = receipts });
     }
 
-    private void Refuse(uint handle, GroupStatus status)
+    private void Refuse(uint handle, GroupStatus status, string? sentence = null) => write(new Proto.GroupEvent
     {
-        string word = status == GroupStatus.BadName ? "GROUP_NAME" : status == GroupStatus.NotRunning ? "NODE_LEAVING" : status.ToString();
-        write(new Proto.GroupEvent { Refused = new Proto.GroupRefused { Handle = handle, Reason = word, Message = $"refused: {status}" } });
-    }
+        Refused = new Proto.GroupRefused { Handle = handle, Reason = GroupRefusal.Word(status), Message = sentence ?? GroupRefusal.Sentence(status) },
+    });
 
     private void Write(Proto.GroupEvent happened)
     {

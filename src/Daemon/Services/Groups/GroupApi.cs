@@ -98,7 +98,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
     /// <summary>WatchGroup, with responses that are bytes already.</summary>
     public async Task WatchGroup(Proto.WatchGroupRequest request, IServerStreamWriter<EncodedResponse> responseStream, ServerCallContext context)
     {
-        if (GroupName.Check(request.Group) is { } why) throw ApiErrors.Invalid(GroupErrors.BadName, why);
+        if (GroupName.Check(request.Group) is { } why) throw ApiErrors.Invalid(GroupRefusal.BadName, why);
         using var open = _watches.Enter();
         var reader = new GroupReader(services.Log, new BatchSignal());
         using var paced = services.Log.Pace.Add(reader);

@@ -115,7 +115,7 @@ internal sealed partial class GroupSession
     {
         ForgetEnded();
         var status = GroupStatus.Accepted;
-        if (GroupName.Check(join.Group) is { } why) await RefuseAsync(join.Handle, GroupErrors.BadName, why, cancellationToken);
+        if (GroupName.Check(join.Group) is { } why) await RefuseAsync(join.Handle, GroupRefusal.BadName, why, cancellationToken);
         else if (_handles.TryGetValue(join.Handle, out var other))
             await RefuseAsync(join.Handle, "HANDLE_IN_USE", string.Create(CultureInfo.InvariantCulture, $"handle {join.Handle} is in use for {Printable.Value(other.Name)}. Choose another one."), cancellationToken);
         else if (_handles.Count >= GroupsMax)
@@ -125,7 +125,7 @@ internal sealed partial class GroupSession
             Subscription subscription;
             (status, subscription) = await _services.Host.ActAsync(loop => Join(loop, join), cancellationToken);
             if (status == GroupStatus.Accepted) _handles[join.Handle] = subscription;
-            else await RefuseAsync(join.Handle, GroupErrors.Word(status), GroupErrors.Sentence(status), cancellationToken);
+            else await RefuseAsync(join.Handle, GroupRefusal.Word(status), GroupRefusal.Sentence(status), cancellationToken);
         }
     }
 
@@ -149,7 +149,7 @@ internal sealed partial class GroupSession
             await _window.AllAnsweredAsync(cancellationToken);   // what was sent before the leave goes before it
             status = await _services.Host.ActAsync(loop => loop.LeaveGroup(subscription.Slot), cancellationToken);
         }
-        if (status != GroupStatus.Accepted) await RefuseAsync(leave.Handle, GroupErrors.Word(status), GroupErrors.Sentence(status), cancellationToken);
+        if (status != GroupStatus.Accepted) await RefuseAsync(leave.Handle, GroupRefusal.Word(status), GroupRefusal.Sentence(status), cancellationToken);
     }
 
     // The ring thread is woken once a request: woken by the first message it would send that one alone, ahead of the others.
@@ -176,7 +176,7 @@ internal sealed partial class GroupSession
         {
             _services.Host.WakeForSubmits();
         }
-        if (slot == 0) await RefuseAsync(send.Handle, GroupErrors.Word(GroupStatus.NotJoined), GroupErrors.Sentence(GroupStatus.NotJoined), cancellationToken);
+        if (slot == 0) await RefuseAsync(send.Handle, GroupRefusal.Word(GroupStatus.NotJoined), GroupRefusal.Sentence(GroupStatus.NotJoined), cancellationToken);
     }
 
     private async ValueTask SubmitAsync(SendBatch send, ReadOnlyMemory<byte> payload, uint slot, ulong tag, CancellationToken cancellationToken)

@@ -1,15 +1,14 @@
 using System.Diagnostics;
-using Membership.Cpg;
 
-namespace Membership.Daemon.Services.Groups;
+namespace Membership.Cpg;
 
-/// <summary>Words and sentences of what the group service refuses. The words are part of the API.</summary>
-internal static class GroupErrors
+/// <summary>How clients are told of a <see cref="GroupStatus"/> that is not "accepted", wherever a session is served. The words are part of the API.</summary>
+public static class GroupRefusal
 {
-    /// <summary>The name breaks the rule.</summary>
+    /// <summary>The name breaks the rule of <see cref="GroupName"/>; its sentence is what <see cref="GroupName.Check"/> says.</summary>
     public const string BadName = "GROUP_NAME";
 
-    /// <summary>The word of an answer that is not "accepted".</summary>
+    /// <summary>The word of an answer.</summary>
     public static string Word(GroupStatus status) => status switch
     {
         GroupStatus.BadName => BadName,
@@ -21,7 +20,7 @@ internal static class GroupErrors
         _ => throw new UnreachableException($"a request was answered {status}"),
     };
 
-    /// <summary>The sentence beside it.</summary>
+    /// <summary>The sentence beside it: what is in the way, and what to do.</summary>
     public static string Sentence(GroupStatus status) => status switch
     {
         GroupStatus.BadName => "the name of the group cannot be used.",
