@@ -30,7 +30,7 @@ internal sealed record CommandContext(CliHost Host, string Socket, TimeSpan Time
     private Task<IDaemon> OpenAsync(string socket, CancellationToken cancellationToken)
     {
         if (!RemoteProbe.IsRemote(socket)) return Host.Connector.ConnectAsync(socket, cancellationToken);
-        var files = Tls ?? throw new CliException(ErrorCatalogue.TlsIncomplete, ("missing", "none of them"));
+        var files = Tls ?? throw new CliException(ErrorCatalogue.TlsIncomplete, ("missing", TlsOptions.Missing(null, null, null)));
         return Host.Connector.ConnectAsync(RemoteProbe.Parse(socket), files, cancellationToken);
     }
 

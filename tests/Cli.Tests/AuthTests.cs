@@ -121,7 +121,8 @@ public sealed class AuthTests : IDisposable
         }, "status");
 
         Assert.Equal((64, "MB1210"), (none.ExitCode, none.Error.Split(' ')[0]));
-        Assert.Contains("--tls-cert, --tls-key", some.Error, StringComparison.Ordinal);
+        Assert.Contains("with three files; not named: --tls-ca, --tls-cert, --tls-key", none.Error, StringComparison.Ordinal);
+        Assert.Contains("with three files; not named: --tls-cert, --tls-key", some.Error, StringComparison.Ordinal);
         Assert.Equal((74, "MB1211"), (missing.ExitCode, missing.Error.Split(' ')[0]));
         Assert.Contains(_scratch["ca"], missing.Error, StringComparison.Ordinal);
     }

@@ -125,7 +125,7 @@ internal static class ErrorCatalogue
         "if your daemon runs as that user on purpose, set MBR_DAEMON_UID to its user number");
 
     public static readonly ErrorEntry TlsIncomplete = new("MB1210", ExitCode.Usage,
-        "a daemon of another machine is reached with three files, and {missing} is not named",
+        "a daemon of another machine is reached with three files; not named: {missing}",
         "mutual TLS needs the authority to believe, your certificate and its key",
         "give --tls-ca, --tls-cert and --tls-key, or set MBR_TLS_CA, MBR_TLS_CERT and MBR_TLS_KEY");
 

@@ -7,9 +7,13 @@ namespace Membership.Cli.Remote;
 /// <summary>The three options that name the files of mutual TLS, for daemons of other machines; each can come from the environment.</summary>
 internal sealed class TlsOptions
 {
-    private readonly Option<string?> _ca = new("--tls-ca") { Description = "Authorities a remote daemon's certificate is checked against, PEM (or MBR_TLS_CA).", HelpName = "FILE" };
-    private readonly Option<string?> _certificate = new("--tls-cert") { Description = "Your certificate for a remote daemon, PEM (or MBR_TLS_CERT).", HelpName = "FILE" };
-    private readonly Option<string?> _key = new("--tls-key") { Description = "The private key of that certificate, PEM (or MBR_TLS_KEY).", HelpName = "FILE" };
+    private const string CaName = "--tls-ca";
+    private const string CertificateName = "--tls-cert";
+    private const string KeyName = "--tls-key";
+
+    private readonly Option<string?> _ca = new(CaName) { Description = "Authorities a remote daemon's certificate is checked against, PEM (or MBR_TLS_CA).", HelpName = "FILE" };
+    private readonly Option<string?> _certificate = new(CertificateName) { Description = "Your certificate for a remote daemon, PEM (or MBR_TLS_CERT).", HelpName = "FILE" };
+    private readonly Option<string?> _key = new(KeyName) { Description = "The private key of that certificate, PEM (or MBR_TLS_KEY).", HelpName = "FILE" };
 
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
@@ -30,9 +34,12 @@ internal sealed class TlsOptions
         ];
         if (files is [{ } ca, { } certificate, { } key]) return new TlsFiles { Authorities = ca, Certificate = certificate, Key = key };
         if (files.All(static file => file is null)) return null;
-        string[] names = [_ca.Name, _certificate.Name, _key.Name];
-        throw new CliException(ErrorCatalogue.TlsIncomplete, ("missing", string.Join(", ", names.Where((_, index) => files[index] is null))));
+        throw new CliException(ErrorCatalogue.TlsIncomplete, ("missing", Missing(files[0], files[1], files[2])));
     }
+
+    /// <summary>The options that name what is not there.</summary>
+    public static string Missing(string? authorities, string? certificate, string? key) => string.Join(
+        ", ", new[] { (CaName, authorities), (CertificateName, certificate), (KeyName, key) }.Where(static file => file.Item2 is null).Select(static file => file.Item1));
 
     private static string? Value(string? option, string? variable) => option is { Length: > 0 } ? option : variable is { Length: > 0 } ? variable : null;
 }
