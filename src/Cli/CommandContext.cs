@@ -2,7 +2,6 @@ using Membership.Cli.Daemons;
 using Membership.Cli.Errors;
 using Membership.Cli.Remote;
 using Membership.Cli.Text;
-using Membership.Grpc.Tls;
 
 namespace Membership.Cli;
 
@@ -13,8 +12,8 @@ namespace Membership.Cli;
 /// <param name="Json">Write JSON instead of text.</param>
 internal sealed record CommandContext(CliHost Host, string Socket, TimeSpan Timeout, bool Json)
 {
-    /// <summary>The files of mutual TLS for daemons of other machines; null where none are named.</summary>
-    public TlsFiles? Tls { get; init; }
+    /// <summary>The files of mutual TLS for daemons of other machines, as far as they are named.</summary>
+    public NamedTlsFiles Tls { get; init; } = new(null, null, null);
 
     /// <summary>Connects within the time limit.</summary>
     public Task<IDaemon> ConnectAsync(CancellationToken cancellationToken) => ConnectAsync(Socket, cancellationToken);
@@ -30,8 +29,7 @@ internal sealed record CommandContext(CliHost Host, string Socket, TimeSpan Time
     private Task<IDaemon> OpenAsync(string socket, CancellationToken cancellationToken)
     {
         if (!RemoteProbe.IsRemote(socket)) return Host.Connector.ConnectAsync(socket, cancellationToken);
-        var files = Tls ?? throw new CliException(ErrorCatalogue.TlsIncomplete, ("missing", TlsOptions.Missing(null, null, null)));
-        return Host.Connector.ConnectAsync(RemoteProbe.Parse(socket), files, cancellationToken);
+        return Host.Connector.ConnectAsync(RemoteProbe.Parse(socket), Tls.Require(), cancellationToken);
     }
 
     private async Task<T> WithinTimeoutAsync<T>(

@@ -29,7 +29,7 @@ public sealed record MembershipClientOptions
 
     /// <summary>
     /// Certificate, key and authorities for <c>https://</c> endpoints; read for each connection, so that they rotate without a restart.
-    /// Default: the files that <c>MBR_TLS_CA</c>, <c>MBR_TLS_CERT</c> and <c>MBR_TLS_KEY</c> name, as for <c>mbr</c>.
+    /// Default: the files that <see cref="TlsFiles.AuthoritiesVariable"/>, <see cref="TlsFiles.CertificateVariable"/> and <see cref="TlsFiles.KeyVariable"/> name when all are set, as for <c>mbr</c>.
     /// </summary>
     public TlsFiles? Tls { get; set; } = TlsFiles.FromEnvironment(Environment.GetEnvironmentVariable);
 
@@ -80,7 +80,7 @@ public sealed record MembershipClientOptions
     {
         var mistakes = new List<string>();
         if (!Client.Endpoint.TryParse(Endpoint, out var endpoint, out string? mistake)) mistakes.Add($"{nameof(Endpoint)}: {mistake}");
-        if (endpoint is Client.Endpoint.Tls && Tls is null) mistakes.Add($"{nameof(Tls)} is not set; {Endpoint} needs certificates.");
+        if (endpoint is Client.Endpoint.Tls && Tls is null) mistakes.Add($"{nameof(Tls)} is not set; {Endpoint} needs certificates. Set it, or all of {TlsFiles.AuthoritiesVariable}, {TlsFiles.CertificateVariable} and {TlsFiles.KeyVariable}.");
         CheckPositive(mistakes, nameof(CallTimeout), CallTimeout);
         CheckPositive(mistakes, nameof(SendTimeout), SendTimeout);
         CheckPositive(mistakes, nameof(ReconnectDelayMin), ReconnectDelayMin);

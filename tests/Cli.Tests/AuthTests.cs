@@ -127,6 +127,21 @@ public sealed class AuthTests : IDisposable
         Assert.Contains(_scratch["ca"], missing.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("MBR_TLS_CA")]
+    [InlineData("MBR_TLS_CERT")]
+    [InlineData("MBR_TLS_KEY")]
+    public async Task A_daemon_of_this_machine_is_reached_although_only_some_of_the_files_are_named(string variable)
+    {
+        var setup = new MbrSetup(FakeConnector.To(new FakeDaemon())) { Environment = new() { [variable] = _scratch["one"] } };
+
+        var local = await MbrRun.With(setup, "auth", "whoami");
+        var remote = await MbrRun.With(setup, "auth", "whoami", "--socket", "https://127.0.0.1:1");
+
+        Assert.True(local.ExitCode == 0, local.Error);
+        Assert.Equal((64, "MB1210"), (remote.ExitCode, remote.Error.Split(' ')[0]));
+    }
+
     private static WhoAmIResponse Answer(string can, bool allowed) =>
         new() { Identity = "cert:x", Role = Role.Read, Because = $"asked about {can}", Allowed = allowed, Needed = Role.Admin };
 

@@ -43,6 +43,14 @@ public sealed class HostingTests
     }
 
     [Fact]
+    public void Endpoint_of_another_machine_without_certificates_is_told_with_the_variables_that_name_them()
+    {
+        var mistakes = new MembershipClientOptions { Endpoint = "https://10.0.0.1:7801", Tls = null }.Check();
+
+        Assert.Equal("Tls is not set; https://10.0.0.1:7801 needs certificates. Set it, or all of MBR_TLS_CA, MBR_TLS_CERT and MBR_TLS_KEY.", Assert.Single(mistakes));
+    }
+
+    [Fact]
     public async Task Adding_it_twice_changes_the_options_and_adds_no_second_client()
     {
         await using var daemon = await FakeDaemon.StartAsync();

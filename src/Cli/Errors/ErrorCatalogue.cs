@@ -1,3 +1,6 @@
+using Membership.Cli.Remote;
+using Membership.Grpc.Tls;
+
 namespace Membership.Cli.Errors;
 
 /// <summary>Every error that <c>mbr</c> itself reports. Codes are never reused; values in braces are filled in where the error arises.</summary>
@@ -127,7 +130,7 @@ internal static class ErrorCatalogue
     public static readonly ErrorEntry TlsIncomplete = new("MB1210", ExitCode.Usage,
         "a daemon of another machine is reached with three files; not named: {missing}",
         "mutual TLS needs the authority to believe, your certificate and its key",
-        "give --tls-ca, --tls-cert and --tls-key, or set MBR_TLS_CA, MBR_TLS_CERT and MBR_TLS_KEY");
+        $"give {TlsOptions.AuthoritiesName}, {TlsOptions.CertificateName} and {TlsOptions.KeyName}, or set {TlsFiles.AuthoritiesVariable}, {TlsFiles.CertificateVariable} and {TlsFiles.KeyVariable}");
 
     public static readonly ErrorEntry TlsFileUnusable = new("MB1211", ExitCode.InputOutput,
         "a certificate or key cannot be used: {detail}",

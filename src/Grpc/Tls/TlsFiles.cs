@@ -3,6 +3,15 @@ namespace Membership.Grpc.Tls;
 /// <summary>Where one side of mutual TLS keeps what it is and whom it believes; all three are PEM files.</summary>
 public sealed record TlsFiles
 {
+    /// <summary>The environment variable that names <see cref="Authorities"/>, for <c>mbr</c> and the SDK.</summary>
+    public const string AuthoritiesVariable = "MBR_TLS_CA";
+
+    /// <summary>The environment variable that names <see cref="Certificate"/>.</summary>
+    public const string CertificateVariable = "MBR_TLS_CERT";
+
+    /// <summary>The environment variable that names <see cref="Key"/>.</summary>
+    public const string KeyVariable = "MBR_TLS_KEY";
+
     /// <summary>Certificates of the authorities that may vouch for the other side; no others are believed.</summary>
     public required string Authorities { get; init; }
 
@@ -12,11 +21,11 @@ public sealed record TlsFiles
     /// <summary>The private key of the own certificate; readable by its owner alone.</summary>
     public required string Key { get; init; }
 
-    /// <summary>The files that <c>MBR_TLS_CA</c>, <c>MBR_TLS_CERT</c> and <c>MBR_TLS_KEY</c> name; null unless all three are set.</summary>
+    /// <summary>The files that <see cref="AuthoritiesVariable"/>, <see cref="CertificateVariable"/> and <see cref="KeyVariable"/> name; null unless all three are set.</summary>
     public static TlsFiles? FromEnvironment(Func<string, string?> environment)
     {
         ArgumentNullException.ThrowIfNull(environment);
-        string?[] named = [environment("MBR_TLS_CA"), environment("MBR_TLS_CERT"), environment("MBR_TLS_KEY")];
+        string?[] named = [environment(AuthoritiesVariable), environment(CertificateVariable), environment(KeyVariable)];
         return named is [{ Length: > 0 } authorities, { Length: > 0 } certificate, { Length: > 0 } key]
             ? new TlsFiles { Authorities = authorities, Certificate = certificate, Key = key }
             : null;
