@@ -69,7 +69,10 @@ public sealed record MembershipClientOptions
     /// </summary>
     public int GroupWindowBytes { get; set; } = 4 << 20;
 
-    /// <summary>Told of every loss and return of a stream's connection, on the stream's own thread: it must not block.</summary>
+    /// <summary>
+    /// Told of every loss and return of a stream's connection, on the stream's own thread: it must not block. What it throws ends that
+    /// stream: a watch throws it, all groups of the client end with it.
+    /// </summary>
     public Action<ConnectionState>? ConnectionChanged { get; set; }
 
     /// <summary>Measures time-outs and pauses; tests give their own.</summary>

@@ -121,13 +121,40 @@ public sealed class GroupFailureTests
 
         await daemon.GoAsync();
 
-        var ended = await Assert.ThrowsAsync<MembershipException>(async () =>
-        {
-            await foreach (var _ in group.ReadAllAsync()) { }
-        });
+        var ended = await EndOfAsync(group).WaitAsync(Patience);
         Assert.Equal(MembershipReason.Unavailable, ended.Reason);
         var unsent = await Assert.ThrowsAsync<GroupSendException>(() => group.SendAsync(Bytes("a")));
         Assert.False(unsent.IsIndeterminate);
+    }
+
+    [Fact]
+    public async Task Callback_that_throws_when_the_connection_is_lost_ends_the_groups_and_the_next_one_begins_anew()
+    {
+        await using var daemon = await FakeDaemon.StartAsync();
+        await using var client = daemon.Client(options => options with { ConnectionChanged = state => Assert.True(state.IsConnected, "the callback broke") });
+        await using var group = await client.JoinAsync("orders");
+
+        await daemon.GoAsync();
+
+        var ended = await EndOfAsync(group).WaitAsync(Patience);
+        Assert.Equal(MembershipReason.Internal, ended.Reason);
+        Assert.Contains("ConnectionChanged threw: the callback broke", ended.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<GroupSendException>(() => group.SendAsync(Bytes("a")));
+        await daemon.ListenAsync();
+        await using var next = await client.JoinAsync("orders").WaitAsync(Patience);
+    }
+
+    [Fact]
+    public async Task Callback_that_throws_when_the_connection_is_there_ends_the_joining_for_good()
+    {
+        await using var daemon = await FakeDaemon.StartAsync();
+        await using var client = daemon.Client(options => options with { ConnectionChanged = static _ => throw new InvalidOperationException("the callback broke") });
+
+        var refused = await Assert.ThrowsAsync<MembershipException>(() => client.JoinAsync("orders").WaitAsync(Patience));
+
+        Assert.Equal(MembershipReason.Internal, refused.Reason);
+        Assert.Contains("ConnectionChanged threw: the callback broke", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(1, daemon.Groups.SessionsOpened);
     }
 
     [Fact]
@@ -179,6 +206,11 @@ public sealed class GroupFailureTests
         Assert.Equal("interrupted CutOff", GroupReading.Describe(seen[^2]));
         Assert.Equal("+1 =1", GroupReading.Describe(seen[^1]));
     }
+
+    private static Task<MembershipException> EndOfAsync(ProcessGroup group) => Assert.ThrowsAsync<MembershipException>(async () =>
+    {
+        await foreach (var _ in group.ReadAllAsync()) { }
+    });
 
     private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
 

@@ -17,7 +17,8 @@ internal sealed class GroupSession(GroupService.GroupServiceClient service, Memb
     private uint _lastHandle;
     private ulong _messageBytesMax = ulong.MaxValue;
     private bool _isClosed;
-    private bool _wasOpen;   // of the running loop alone
+    private bool _wasOpen;   // this and the next: of the running loop alone
+    private bool _callbackThrew;
 
     public int OnTheirWay => _outbox.AcceptedCount;
 
@@ -155,6 +156,7 @@ internal sealed class GroupSession(GroupService.GroupServiceClient service, Memb
     private async Task RunAsync()
     {
         await Task.Yield();   // the caller holds the lock
+        _callbackThrew = false;
         var reconnect = new Reconnect(options, random());
         long started = options.TimeProvider.GetTimestamp();
         while (true)
@@ -162,9 +164,13 @@ internal sealed class GroupSession(GroupService.GroupServiceClient service, Memb
             var failure = await ServeConnectionAsync(reconnect).ConfigureAwait(false);
             if (_wasOpen) ClientTelemetry.Lost(failure.Reason);
             var retry = failure.Reason is MembershipReason.CutOff ? MembershipReason.Unavailable : failure.Reason;
-            var pause = _closing.IsCancellationRequested ? null : reconnect.OnFailed(options.TimeProvider.GetElapsedTime(started), retry);
+            var pause = _closing.IsCancellationRequested || _callbackThrew ? null : reconnect.OnFailed(options.TimeProvider.GetElapsedTime(started), retry);
             if (!Interrupt(failure, isFinal: pause is null) || pause is not { } wait) return;
-            options.ConnectionChanged?.Invoke(new ConnectionState(false, failure, wait));
+            if (Tell(new ConnectionState(false, failure, wait)) is { } untold)
+            {
+                Interrupt(untold, isFinal: true);
+                return;
+            }
             try
             {
                 await Task.Delay(wait, options.TimeProvider, _closing.Token).ConfigureAwait(false);
@@ -188,7 +194,7 @@ internal sealed class GroupSession(GroupService.GroupServiceClient service, Memb
             lock (_gate) _connection = connection;
             var opened = await connection.OpenAsync(_closing.Token).ConfigureAwait(false);
             reconnect.OnConnected();
-            options.ConnectionChanged?.Invoke(new ConnectionState(true, null, TimeSpan.Zero));
+            if (Tell(new ConnectionState(true, null, TimeSpan.Zero)) is { } untold) return untold;
             lock (_gate)
             {
                 _messageBytesMax = opened.MessageBytesMax == 0 ? ulong.MaxValue : opened.MessageBytesMax;
@@ -218,6 +224,21 @@ internal sealed class GroupSession(GroupService.GroupServiceClient service, Memb
         {
             lock (_gate) _connection = null;
             await connection.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Tells the program. Not null: its callback threw; a program that cannot be told must not believe in its groups, so this loop ends them.</summary>
+    private MembershipException? Tell(ConnectionState state)
+    {
+        try
+        {
+            options.ConnectionChanged?.Invoke(state);
+            return null;
+        }
+        catch (Exception thrown)
+        {
+            _callbackThrew = true;
+            return new MembershipException(MembershipReason.Internal, $"Groups: {nameof(MembershipClientOptions.ConnectionChanged)} threw: {thrown.Message}", thrown);
         }
     }
 
