@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Membership.Cpg;
 using Membership.Links;
@@ -25,15 +26,20 @@ internal static class Convert
         Revision = revision,
     };
 
-    public static Proto.Quorum Quorum(QuorumState state, ulong revision, Instant now) => new()
+    /// <summary>A verdict.</summary>
+    /// <param name="state">The verdict.</param>
+    /// <param name="view">Its view as this node installed it; null before the first.</param>
+    /// <param name="revision">Counts the verdicts of this life from 1.</param>
+    /// <param name="now">When it was reached.</param>
+    public static Proto.Quorum Quorum(QuorumState state, Proto.View? view, ulong revision, Instant now) => new()
     {
         Quorate = state.IsQuorate,
         Votes = state.Votes,
         VotesNeeded = state.Needed,
         VotesExpected = state.Expected,
-        Reason = state.Reason,
+        Reason = Reason(state),
         Mode = "majority",
-        View = state.View is null ? null : View(state.View, 0, now),
+        View = view,
         Members = { state.Members.Select(member => new Proto.QuorumMember { Node = member.Node.Value, Name = Name(member.Node), Votes = member.Votes, Present = member.IsPresent }) },
         Epoch = state.Epoch,
         Synchronizing = state.IsSynchronizing,
@@ -42,9 +48,20 @@ internal static class Convert
         Flags = { state.Flags },
     };
 
+    /// <summary>The reason of a verdict, with names.</summary>
+    public static string Reason(QuorumState state) => QuorumSentence.WithNames(state.Reason, Name);
+
     public static Proto.GroupMember Member(GroupMember member) => new() { Node = member.Node.Value, Pid = member.Pid, Session = member.Session };
 
-    public static Proto.GroupReason Reason(GroupReason reason) => Enum.Parse<Proto.GroupReason>(reason.ToString());
+    public static Proto.GroupReason Reason(GroupReason reason) => reason switch
+    {
+        GroupReason.Join => Proto.GroupReason.Join,
+        GroupReason.Leave => Proto.GroupReason.Leave,
+        GroupReason.ProcessDown => Proto.GroupReason.ProcessDown,
+        GroupReason.NodeDown => Proto.GroupReason.NodeDown,
+        GroupReason.NodeUp => Proto.GroupReason.NodeUp,
+        _ => throw new UnreachableException($"a group changed because of {reason}"),
+    };
 
     private static Proto.ViewMember ViewMember(ViewMember member) =>
         new() { Node = member.Node.Value, Name = Name(member.Node), Boot = member.Boot.ToString("x16", CultureInfo.InvariantCulture) };

@@ -75,7 +75,7 @@ internal sealed class NodeMembership(TestNode node) : MembershipService.Membersh
                 Votes = quorum.Votes,
                 VotesNeeded = quorum.Needed,
                 VotesExpected = quorum.Expected,
-                QuorumReason = quorum.Reason,
+                QuorumReason = Convert.Reason(quorum),
                 RingState = node.Core.State.ToString().ToLowerInvariant(),
                 Profile = "lan",
                 Boot = node.BootText,

@@ -17,6 +17,7 @@ internal sealed class TestNode(VirtualWorld world, NodeTable table, int position
     private readonly Dictionary<ulong, PendingReceipt> _receipts = [];
     private MembershipNode? _core;
     private QuorumRecord? _disk;
+    private Proto.View? _lastRegular;
     private ulong _reserved;
     private ulong _boot;
     private uint _lastSession;
@@ -52,7 +53,7 @@ internal sealed class TestNode(VirtualWorld world, NodeTable table, int position
         if (IsUp) throw new InvalidOperationException($"node {Id} runs already");
         _life = new CancellationTokenSource();
         _boot++;
-        (Views, Verdicts) = (new Feed<Proto.View>(), new Feed<Proto.Quorum>());
+        (Views, Verdicts, _lastRegular) = (new Feed<Proto.View>(), new Feed<Proto.Quorum>(), null);
         var links = new LinkOptions
         {
             ClusterName = "test",
@@ -143,9 +144,17 @@ internal sealed class TestNode(VirtualWorld world, NodeTable table, int position
         // Nobody here reads the raw ring.
     }
 
-    void INodeEffects.InstallView(View view) => Views.Add(revision => Convert.View(view, revision, world.Now));
+    void INodeEffects.InstallView(View view)
+    {
+        Views.Add(revision => Convert.View(view, revision, world.Now));
+        if (!view.Transitional) _lastRegular = Views.Last;
+    }
 
-    void INodeEffects.QuorumChanged(QuorumState state) => Verdicts.Add(revision => Convert.Quorum(state, revision, world.Now));
+    void INodeEffects.QuorumChanged(QuorumState state)
+    {
+        var view = _lastRegular is { } last && last.Id == state.View?.Id.ToString() ? last.Clone() : null;
+        Verdicts.Add(revision => Convert.Quorum(state, view, revision, world.Now));
+    }
 
     void INodeEffects.PersistQuorum(QuorumRecord record)
     {

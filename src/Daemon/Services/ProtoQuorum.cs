@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using Membership.Daemon.Configuration;
 using Membership.Links;
 using Membership.Quorum;
@@ -10,7 +9,7 @@ namespace Membership.Daemon.Services;
 /// <param name="configuration">Knows the names.</param>
 /// <param name="protoViews">Shows the views.</param>
 /// <param name="witness">What is known about the session with the witness; null: only what the configuration says.</param>
-internal sealed partial class ProtoQuorum(ClusterConfiguration configuration, ProtoViews protoViews, Func<Proto.WitnessState?>? witness = null)
+internal sealed class ProtoQuorum(ClusterConfiguration configuration, ProtoViews protoViews, Func<Proto.WitnessState?>? witness = null)
 {
     private readonly Dictionary<NodeId, string> _names = configuration.Nodes.ToDictionary(n => n.Id, n => n.Name);
 
@@ -42,7 +41,7 @@ internal sealed partial class ProtoQuorum(ClusterConfiguration configuration, Pr
     public string Reason(QuorumState state) => WithNames(state.Reason);
 
     /// <summary>A sentence of the core with names instead of numbers.</summary>
-    public string WithNames(string sentence) => Nodes().Replace(sentence, nodes => nodes.Groups["word"].Value + Number().Replace(nodes.Groups["ids"].Value, NameOf));
+    public string WithNames(string sentence) => QuorumSentence.WithNames(sentence, node => _names.GetValueOrDefault(node));
 
     private static string Mode(QuorumMode mode) => mode switch
     {
@@ -65,14 +64,4 @@ internal sealed partial class ProtoQuorum(ClusterConfiguration configuration, Pr
         shown.Granted = state.WitnessGranted;
         return shown;
     }
-
-    private string NameOf(Match number) =>
-        ushort.TryParse(number.Value, out var id) && _names.TryGetValue(new NodeId(id), out var name) ? name : number.Value;
-
-    // As the core writes them: "node 3", "nodes 1, 2 and 3".
-    [GeneratedRegex(@"(?<word>\bnodes? )(?<ids>\d+(?:, \d+)*(?: and \d+)?)\b")]
-    private static partial Regex Nodes();
-
-    [GeneratedRegex(@"\d+")]
-    private static partial Regex Number();
 }
