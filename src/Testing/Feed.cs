@@ -28,8 +28,14 @@ internal sealed class Feed<T>
     }
 
     /// <summary>Gives the records after a revision, from the last one on when it is 0 or belongs to another life, until cancelled.</summary>
-    public async Task FollowAsync(ulong afterRevision, bool isOfThisLife, Func<T, Task> give, CancellationToken cancellationToken)
+    /// <param name="afterRevision">What was asked for.</param>
+    /// <param name="requestBoot">The life it was counted in, as asked for; empty: this one.</param>
+    /// <param name="boot">This life.</param>
+    /// <param name="give">Takes one record; the next comes when it is through.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task FollowAsync(ulong afterRevision, string requestBoot, string boot, Func<T, Task> give, CancellationToken cancellationToken)
     {
+        bool isOfThisLife = requestBoot.Length == 0 || requestBoot == boot;
         int next = afterRevision > 0 && isOfThisLife ? (int)afterRevision : -1;
         while (true)
         {

@@ -52,8 +52,7 @@ internal sealed class NodeQuorum(TestNode node) : QuorumService.QuorumServiceBas
         string boot = node.BootText;
         await responseStream.WriteAsync(new WatchQuorumResponse { Boot = boot }).ConfigureAwait(false);
         await node.Verdicts.FollowAsync(
-            request.AfterRevision, request.Boot.Length == 0 || request.Boot == boot,
-            quorum => responseStream.WriteAsync(new WatchQuorumResponse { Quorum = quorum.Clone() }), context.CancellationToken).ConfigureAwait(false);
+            request.AfterRevision, request.Boot, boot, quorum => responseStream.WriteAsync(new WatchQuorumResponse { Quorum = quorum.Clone() }), context.CancellationToken).ConfigureAwait(false);
     }
 }
 
@@ -89,7 +88,6 @@ internal sealed class NodeMembership(TestNode node) : MembershipService.Membersh
         string boot = node.BootText;
         await responseStream.WriteAsync(new WatchViewsResponse { Boot = boot }).ConfigureAwait(false);
         await node.Views.FollowAsync(
-            request.AfterRevision, request.Boot.Length == 0 || request.Boot == boot,
-            view => responseStream.WriteAsync(new WatchViewsResponse { View = view.Clone() }), context.CancellationToken).ConfigureAwait(false);
+            request.AfterRevision, request.Boot, boot, view => responseStream.WriteAsync(new WatchViewsResponse { View = view.Clone() }), context.CancellationToken).ConfigureAwait(false);
     }
 }
