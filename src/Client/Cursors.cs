@@ -3,53 +3,29 @@ using Membership.V1;
 
 namespace Membership.Client;
 
-/// <summary>How far a watch of views has come: what to ask for after a reconnect, and what of the answer is new.</summary>
-internal sealed class ViewCursor(ulong afterRevision)
+/// <summary>How far a watch of views or quorum has come: what to ask for after a reconnect, and what of the answer is new.</summary>
+internal sealed class RevisionCursor(ulong afterRevision)
 {
+    /// <summary>The last one given out, or the one the caller asked to continue after.</summary>
     public ulong Revision { get; private set; } = afterRevision;
 
     /// <summary>Of the daemon that counted; empty until known.</summary>
     public string Boot { get; private set; } = "";
 
-    public WatchViewsRequest NextRequest() => new() { AfterRevision = Revision, Boot = Boot };
-
-    /// <summary>The view when it is new, null when it was given out before.</summary>
-    public View? Accept(WatchViewsResponse response)
+    /// <summary>False: the record was given out before, or the response has none.</summary>
+    /// <param name="boot">Of the response; empty where it says nothing.</param>
+    /// <param name="revision">Of the record in the response; 0: there is none.</param>
+    public bool IsNew(string boot, ulong revision)
     {
-        if (response.Boot.Length > 0 && response.Boot != Boot)
+        if (boot.Length > 0 && boot != Boot)
         {
             // Another daemon life counts from one again.
             if (Boot.Length > 0) Revision = 0;
-            Boot = response.Boot;
+            Boot = boot;
         }
-        if (response.View is not { } view || view.Revision <= Revision) return null;
-        Revision = view.Revision;
-        return view;
-    }
-}
-
-/// <summary>How far a watch of quorum has come: what to ask for after a reconnect, and what of the answer is new.</summary>
-internal sealed class QuorumCursor(ulong afterRevision)
-{
-    public ulong Revision { get; private set; } = afterRevision;
-
-    /// <summary>Of the daemon that counted; empty until known.</summary>
-    public string Boot { get; private set; } = "";
-
-    public WatchQuorumRequest NextRequest() => new() { AfterRevision = Revision, Boot = Boot };
-
-    /// <summary>The record when it is new, null when it was given out before.</summary>
-    public Quorum? Accept(WatchQuorumResponse response)
-    {
-        if (response.Boot.Length > 0 && response.Boot != Boot)
-        {
-            // Another daemon life counts from one again.
-            if (Boot.Length > 0) Revision = 0;
-            Boot = response.Boot;
-        }
-        if (response.Quorum is not { } quorum || quorum.Revision <= Revision) return null;
-        Revision = quorum.Revision;
-        return quorum;
+        if (revision <= Revision) return false;
+        Revision = revision;
+        return true;
     }
 }
 

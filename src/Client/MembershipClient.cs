@@ -70,12 +70,12 @@ public sealed class MembershipClient : IAsyncDisposable
     public async IAsyncEnumerable<View> WatchViewsAsync(
         ulong afterRevision = 0, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        var cursor = new ViewCursor(afterRevision);
-        using var reader = Resume("Watching views", cancel => _service.WatchViews(cursor.NextRequest(), cancellationToken: cancel));
+        var cursor = new RevisionCursor(afterRevision);
+        using var reader = Resume("Watching views", cancel => _service.WatchViews(new WatchViewsRequest { AfterRevision = cursor.Revision, Boot = cursor.Boot }, cancellationToken: cancel));
         while (true)
         {
             var response = await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-            if (cursor.Accept(response) is { } view) yield return view;
+            if (cursor.IsNew(response.Boot, response.View?.Revision ?? 0) && response.View is { } view) yield return view;
         }
     }
 
@@ -96,12 +96,12 @@ public sealed class MembershipClient : IAsyncDisposable
     public async IAsyncEnumerable<Quorum> WatchQuorumAsync(
         ulong afterRevision = 0, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        var cursor = new QuorumCursor(afterRevision);
-        using var reader = Resume("Watching quorum", cancel => _quorum.WatchQuorum(cursor.NextRequest(), cancellationToken: cancel));
+        var cursor = new RevisionCursor(afterRevision);
+        using var reader = Resume("Watching quorum", cancel => _quorum.WatchQuorum(new WatchQuorumRequest { AfterRevision = cursor.Revision, Boot = cursor.Boot }, cancellationToken: cancel));
         while (true)
         {
             var response = await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-            if (cursor.Accept(response) is { } quorum) yield return quorum;
+            if (cursor.IsNew(response.Boot, response.Quorum?.Revision ?? 0) && response.Quorum is { } quorum) yield return quorum;
         }
     }
 
