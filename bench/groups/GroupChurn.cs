@@ -34,6 +34,7 @@ internal sealed class GroupChurn(Func<int, MembershipClient> open, int nodes, Ch
     private const int JoinsAtATime = 32;
     private const int SendsOneIn = 4;
     private static readonly TimeSpan QuietWithin = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan ComparePace = TimeSpan.FromMilliseconds(10);
 
     private readonly OrderLedger _ledger = new();
     private long _joins;
@@ -42,27 +43,39 @@ internal sealed class GroupChurn(Func<int, MembershipClient> open, int nodes, Ch
     private string? _view;
     private string? _disturbance;
 
-    /// <summary>Runs it once.</summary>
+    /// <summary>Runs it once. A ring or a daemon that does not hold is a result too: <see cref="ChurnResult.Disturbance"/>.</summary>
     public async Task<ChurnResult> RunAsync()
     {
-        var observers = await Task.WhenAll(Enumerable.Range(1, nodes).Select(ObserveAsync));
-        var from = Stopwatch.GetTimestamp();
-        using (var stop = new CancellationTokenSource(options.Time))
-            await Task.WhenAll(Enumerable.Range(0, options.Clients).Select(number => Task.Run(() => ComeAndGoAsync(number, stop.Token))));
-        var took = Stopwatch.GetElapsedTime(from);
-        if (_disturbance is null) await CompareObserversAsync(observers);
-        foreach (var observer in observers) await observer.DisposeAsync();
-        return new ChurnResult(_joins, _leaves, _messages, took, _ledger, _disturbance);
+        var observers = Enumerable.Range(1, nodes).Select(node => new Observer(open(node))).ToArray();
+        try
+        {
+            await Task.WhenAll(observers.Select(ObserveAsync));
+            var from = Stopwatch.GetTimestamp();
+            using (var stop = new CancellationTokenSource(options.Time))
+                await Task.WhenAll(Enumerable.Range(0, options.Clients).Select(number => Task.Run(() => ComeAndGoAsync(number, stop.Token))));
+            var took = Stopwatch.GetElapsedTime(from);
+            if (_disturbance is null) await CompareObserversAsync(observers);
+            return new ChurnResult(_joins, _leaves, _messages, took, _ledger, _disturbance);
+        }
+        finally
+        {
+            foreach (var observer in observers) await observer.DisposeAsync();
+        }
     }
 
     private static string Name(int group) => string.Create(CultureInfo.InvariantCulture, $"churn-{group:d4}");
 
-    private async Task<Observer> ObserveAsync(int node)
+    private async Task ObserveAsync(Observer observer)
     {
-        var observer = new Observer(open(node));
-        await Parallel.ForAsync(0, options.Groups, new ParallelOptions { MaxDegreeOfParallelism = JoinsAtATime }, async (group, _) =>
-            observer.Add(Name(group), await EnterAsync(observer.Client, Name(group))));
-        return observer;
+        try
+        {
+            await Parallel.ForAsync(0, options.Groups, new ParallelOptions { MaxDegreeOfParallelism = JoinsAtATime }, async (group, _) =>
+                observer.Add(Name(group), await EnterAsync(observer.Client, Name(group))));
+        }
+        catch (MembershipException failed)
+        {
+            Disturbed($"an observer could not join: {failed.Message}");
+        }
     }
 
     private async Task<Inside> EnterAsync(MembershipClient client, string name)
@@ -74,11 +87,18 @@ internal sealed class GroupChurn(Func<int, MembershipClient> open, int nodes, Ch
 
     private async Task ReadAsync(ProcessGroup group, OrderWitness witness)
     {
-        await foreach (var update in group.ReadAllAsync())
+        try
         {
-            if (!witness.See(update)) Disturbed($"{group.Name}: {(update as GroupUpdate.Interrupted)?.Cause.Message}");
-            else if (Interlocked.CompareExchange(ref _view, witness.View, null) is { } view && view != witness.View) Disturbed($"the ring changed from {view} to {witness.View}");
-            if (_disturbance is not null) return;
+            await foreach (var update in group.ReadAllAsync())
+            {
+                if (!witness.See(update)) Disturbed($"{group.Name}: {(update as GroupUpdate.Interrupted)?.Cause.Message}");
+                else if (Interlocked.CompareExchange(ref _view, witness.View, null) is { } view && view != witness.View) Disturbed($"the ring changed from {view} to {witness.View}");
+                if (_disturbance is not null) return;
+            }
+        }
+        catch (MembershipException ended)
+        {
+            Disturbed($"{group.Name}: {ended.Message}");
         }
     }
 
@@ -86,9 +106,21 @@ internal sealed class GroupChurn(Func<int, MembershipClient> open, int nodes, Ch
 
     private async Task ComeAndGoAsync(int number, CancellationToken stop)
     {
-        var random = new Random((options.Seed * 100_003) + number);
-        await using var client = open((number % nodes) + 1);
         var inside = new List<Inside>();
+        try
+        {
+            await using var client = open((number % nodes) + 1);
+            await ComeAndGoAsync(client, inside, new Random((options.Seed * 100_003) + number), stop);
+        }
+        catch (MembershipException failed)
+        {
+            Disturbed($"client {number}: {failed.Message}");
+        }
+        await Task.WhenAll(inside.Select(static left => left.Reading));   // the client is closed
+    }
+
+    private async Task ComeAndGoAsync(MembershipClient client, List<Inside> inside, Random random, CancellationToken stop)
+    {
         while (!stop.IsCancellationRequested && _disturbance is null)
         {
             if (inside.Count == options.GroupsPerClient || (inside.Count > 0 && random.Next(2) == 0))
@@ -135,7 +167,7 @@ internal sealed class GroupChurn(Func<int, MembershipClient> open, int nodes, Ch
                     _ledger.Mismatch($"{name}: in the end {string.Join(" and ", observers.Select(observer => $"{observer.At(name).Witness.Last} with {observer.At(name).Group.Members.Count} members"))}");
                     break;
                 }
-                await Task.Delay(10, CancellationToken.None);
+                await Task.Delay(ComparePace, CancellationToken.None);
             }
         }
     }

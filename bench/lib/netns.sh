@@ -1,5 +1,6 @@
 # Network namespaces for benchmarks; source it, call netns_up, and everything it made is gone when the shell ends.
 #
+#   netns_require TOOL...    ends the shell with 77 unless it is root and ip and these tools are there
 #   netns_up NODES [LINKS]   makes a bridge per link in a namespace of its own and one namespace per node
 #   netns_name I             name of node I's namespace (I from 1)
 #   netns_address I [LINK]   its IPv4 address on that link (link 0 is the first)
@@ -26,6 +27,14 @@ netns_exec() {
 }
 
 netns_own() { NETNS_PIDS+=("$1"); }
+
+netns_require() {
+    local tool
+    ((EUID == 0)) || { echo "${0##*/}: namespaces need root." >&2; exit 77; }
+    for tool in ip "$@"; do
+        command -v "$tool" > /dev/null || { echo "${0##*/}: $tool is missing." >&2; exit 77; }
+    done
+}
 
 netns_up() {
     local nodes=$1 links=${2:-1} link node

@@ -36,10 +36,7 @@ while (($#)); do
     esac
     shift 2
 done
-((EUID == 0)) || { echo "run.sh: namespaces need root." >&2; exit 77; }
-for tool in ip nsenter unshare jq; do
-    command -v $tool > /dev/null || { echo "run.sh: $tool is missing." >&2; exit 77; }
-done
+netns_require nsenter unshare jq
 
 work=$(mktemp -d /tmp/membership-bench.XXXXXX)
 out=${out:-$work}

@@ -25,6 +25,7 @@ while (($#)); do
     esac
     shift 2
 done
+netns_require jq
 work=$(mktemp -d /tmp/membership-stalled.XXXXXX)
 . "$here/../lib/daemons.sh"
 
@@ -59,5 +60,5 @@ echo
 echo "| stalled members at node 1 | messages/s at the slowest | other p50 µs | other p99 µs | memory of node 1's daemon rose by, MiB |"
 echo "| --- | --- | --- | --- | --- |"
 jq -rs 'def median: sort | .[(length - 1) / 2 | floor];
-    group_by(.count)[] | "| \(.[0].count) | \(map(.rate) | median | round) | \(map(.p50) | median | round) | \(map(.p99) | median | round) | \(map(.growth / 1048576) | max | . * 10 | round / 10) |"' "$work/rows.jsonl"
+    group_by(.count)[] | "| \(.[0].count) | \(map(.rate) | median | round) | \(map(.p50) | median | round) | \(map(.p99) | median | round) | \(map(.growth // empty) | if length == 0 then "not told" else max / 1048576 * 10 | round / 10 end) |"' "$work/rows.jsonl"
 rm -rf "$work"

@@ -28,6 +28,24 @@ public sealed class GroupOrderTests
         Assert.InRange(result.Ledger.Events, 3 * result.Joins, long.MaxValue);   // each join is seen at three nodes at least
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Run_whose_daemon_goes_away_ends_and_says_that_it_says_nothing(bool atOnce)
+    {
+        await using var daemon = await FakeDaemon.StartAsync();
+        if (atOnce) await daemon.GoAsync();
+        var options = new ChurnOptions(Groups: 4, Clients: 3, TimeSpan.FromMinutes(5), Seed: 7) { GroupsPerClient = 2 };
+
+        var running = new GroupChurn(_ => daemon.Client(client => client with { ReconnectFor = TimeSpan.Zero }), 1, options).RunAsync();
+        while (!atOnce && !running.IsCompleted && daemon.Groups.SessionsOpened < 1 + options.Clients) await Task.Delay(5);   // the observer and everybody
+        await daemon.GoAsync();
+        var result = await running.WaitAsync(TimeSpan.FromSeconds(60));
+
+        Assert.NotNull(result.Disturbance);
+        Assert.Contains(atOnce ? "an observer could not join" : "Groups:", result.Disturbance, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Two_members_that_saw_two_messages_in_another_order_are_found()
     {
