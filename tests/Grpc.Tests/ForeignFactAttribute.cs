@@ -13,11 +13,22 @@ public enum Foreign
 
 /// <summary>A test that needs a foreign implementation; skipped, with the way to get it, where it is not installed.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-public sealed class ForeignFactAttribute : FactAttribute
+public class ForeignFactAttribute : FactAttribute
 {
     public ForeignFactAttribute(Foreign foreign)
     {
         if (ForeignProgram.Find(foreign) is null) Skip = ForeignProgram.HowToInstall(foreign);
+    }
+}
+
+/// <summary>The same where the foreign program has to be another user than the one that runs the tests.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class ForeignUserFactAttribute : ForeignFactAttribute
+{
+    public ForeignUserFactAttribute(Foreign foreign)
+        : base(foreign)
+    {
+        if (!Environment.IsPrivilegedProcess) Skip ??= "Only root can become another user.";
     }
 }
 

@@ -26,15 +26,15 @@ public sealed class InteropTests
 
     [ForeignFact(Foreign.GrpcJs)]
     public Task Grpc_js_calls_this_server_over_a_unix_socket() =>
-        RunAsync(Foreign.GrpcJs, server => ["client.cjs", $"unix:{server.SocketPath}", Protos], NodeCases);
+        RunAsync(Foreign.GrpcJs, server => ["client.cjs", $"unix:{server.SocketPath}", ForeignCases.Protos], NodeCases);
 
     [ForeignFact(Foreign.GrpcJs)]
     public Task Grpc_js_calls_this_server_over_tcp() =>
-        RunAsync(Foreign.GrpcJs, server => ["client.cjs", server.TcpAddress.Authority, Protos], NodeCases);
+        RunAsync(Foreign.GrpcJs, server => ["client.cjs", server.TcpAddress.Authority, ForeignCases.Protos], NodeCases);
 
     [ForeignFact(Foreign.GrpcJs)]
     public Task Grpc_js_calls_this_server_over_mutual_tls() =>
-        RunAsync(Foreign.GrpcJs, server => ["client.cjs", server.TlsAddress.Authority, Protos, .. Files(server)], NodeCases);
+        RunAsync(Foreign.GrpcJs, server => ["client.cjs", server.TlsAddress.Authority, ForeignCases.Protos, .. Files(server)], NodeCases);
 
     [ForeignFact(Foreign.Grpcio)]
     public async Task Grpcio_without_a_certificate_does_not_get_past_the_handshake()
@@ -90,8 +90,6 @@ public sealed class InteropTests
     private const int PythonCases = 20;
     private const int NodeCases = 13;
 
-    private static string Protos => Path.Combine(AppContext.BaseDirectory, "Protos");
-
     private static string[] Files(ProbeServer server) => [server.ClientFiles.Authorities, server.ClientFiles.Certificate, server.ClientFiles.Key];
 
     private static Method<string, string> Method(string name, MethodType type)
@@ -110,15 +108,6 @@ public sealed class InteropTests
             endpoints.MapGrpcReflection(Membership.Grpc.Tests.Protos.ProbeReflection.Descriptor.Services);
         });
         string[] words = command(server);
-
-        using var client = ForeignProgram.Start(foreign, words[0], words[1..]);
-        client.StandardInput.Close();
-        var output = client.StandardOutput.ReadToEndAsync();
-        var errors = client.StandardError.ReadToEndAsync();
-        await client.WaitForExitAsync().WaitAsync(Patience);
-
-        string said = await output + await errors;
-        int passed = said.Split('\n').Count(line => line.StartsWith("ok ", StringComparison.Ordinal));
-        Assert.True(client.ExitCode == 0 && passed == cases, $"{passed} of {cases} cases, exit code {client.ExitCode}:\n{said}");
+        await ForeignCases.PassAsync(cases, foreign, words[0], words[1..]);
     }
 }

@@ -4,26 +4,19 @@ const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
 const assert = require('node:assert');
 
-const fs = require('node:fs');
 const path = require('node:path');
+const { collectAll, credentialsOf, failure, ok } = require('./calls.cjs');
 
 const [, , address, protos, ...files] = process.argv;
 const load = (name) => grpc.loadPackageDefinition(loader.loadSync(path.join(protos, name), { keepCase: true, longs: Number, enums: String }));
 const { Probe } = load('probe.proto').membership.grpc.tests;
-const [ca, certificate, key] = files.map((file) => fs.readFileSync(file));
-const credentials = files.length > 0 ? grpc.credentials.createSsl(ca, key, certificate) : grpc.credentials.createInsecure();
+const credentials = credentialsOf(files);
 const client = new Probe(address, credentials);
-const ok = (name) => console.log('ok', name);
 
 const unary = (request, metadata = new grpc.Metadata(), options = {}) => new Promise((resolve, reject) => {
   let trailers;
   const call = client.Unary(request, metadata, options, (error, reply) => (error ? reject(error) : setImmediate(() => resolve({ reply, trailers }))));
   call.on('status', (status) => { trailers = status.metadata; });
-});
-const failure = async (promise) => promise.then(() => assert.fail('the call should have failed'), (error) => error);
-const collectAll = (stream) => new Promise((resolve, reject) => {
-  const all = [];
-  stream.on('data', (message) => all.push(message)).on('end', () => resolve(all)).on('error', reject);
 });
 
 (async () => {

@@ -5,14 +5,7 @@ client.py ADDRESS [CA [CERTIFICATE KEY]]: with a CA over TLS, with certificate a
 import sys
 import threading
 import grpc
-
-
-def varint(number):
-    out = b""
-    while number > 127:
-        out += bytes([number & 127 | 128])
-        number >>= 7
-    return out + bytes([number])
+from wire import connect, credentials, expect, failure, raw, varint
 
 
 def order(text="", payload=b"", reply_bytes=0, count=0, status=0, detail="", details=b"", wait=False):
@@ -26,30 +19,7 @@ def order(text="", payload=b"", reply_bytes=0, count=0, status=0, detail="", det
     return out
 
 
-def expect(case, actual, wanted):
-    if actual != wanted:
-        sys.exit(f"{case}: got {actual!r}, wanted {wanted!r}")
-    print("ok", case)
-
-
-def failure(call):
-    try:
-        call()
-    except grpc.RpcError as error:
-        return error
-    sys.exit("the call should have failed")
-
-
-def connect(address, *files):
-    if not files:
-        return grpc.insecure_channel(address)
-    contents = [open(file, "rb").read() for file in files] + [None] * (3 - len(files))
-    credentials = grpc.ssl_channel_credentials(contents[0], private_key=contents[2], certificate_chain=contents[1])
-    return grpc.secure_channel(address, credentials)
-
-
-raw = dict(request_serializer=None, response_deserializer=None)
-with connect(*sys.argv[1:]) as channel:
+with connect(sys.argv[1], credentials(*sys.argv[2:])) as channel:
     probe = "/membership.grpc.tests.Probe/"
     unary = channel.unary_unary(probe + "Unary", **raw)
 
