@@ -1,5 +1,7 @@
 using System.Globalization;
 using Membership.Cli.Commands;
+using Membership.Cli.Remote;
+using Membership.Grpc.Tls;
 
 namespace Membership.Cli.Help;
 
@@ -11,9 +13,9 @@ internal static class ManPages
     private static readonly (string Name, string Meaning)[] Environment =
     [
         ("MBR_SOCKET", "The daemon's socket, or https://HOST:PORT of another machine's daemon, where --socket does not say otherwise."),
-        ("MBR_TLS_CA", "Authorities a remote daemon's certificate is checked against, PEM, where --tls-ca does not say otherwise."),
-        ("MBR_TLS_CERT", "Your certificate for a remote daemon, PEM, where --tls-cert does not say otherwise."),
-        ("MBR_TLS_KEY", "The key of that certificate, PEM, where --tls-key does not say otherwise."),
+        (TlsFiles.AuthoritiesVariable, $"Authorities a remote daemon's certificate is checked against, PEM, where {TlsOptions.AuthoritiesName} does not say otherwise."),
+        (TlsFiles.CertificateVariable, $"Your certificate for a remote daemon, PEM, where {TlsOptions.CertificateName} does not say otherwise."),
+        (TlsFiles.KeyVariable, $"The key of that certificate, PEM, where {TlsOptions.KeyName} does not say otherwise."),
         ("MBR_DAEMON", "The daemon's program for config check and config show, where it is not beside mbr."),
         ("MBR_DAEMON_UID", "A user number, beside root and oneself, that the daemon may run as."),
         ("MBR_DEBUG", "Any value: an error is followed by the exception behind it."),
