@@ -29,7 +29,18 @@ public sealed class HostSuites : ISuites
         Clients("client-stop", nameof(Suites.Clients.StopDaemon), "a sender whose daemon leaves is told of its message what agrees with what the others saw"),
         Clients("client-reconnect", nameof(Suites.Clients.Reconnect), "updates come once and in order, with an interruption where some may be missing"),
         Large(typeof(Reloads), "reload-view-change", nameof(Reloads.DuringViewChange), "after overlapping reloads the daemon runs with the keys it says, and nodes with these keys come together"),
+        Canary("canary-host-cancelled", nameof(Canaries.Cancelled), "An iteration checks what it is for. It does not: its main actor is cancelled before."),
+        Canary("canary-host-unobserved", nameof(Canaries.Unobserved), "No actor fails. One does, and nobody awaits it."),
     ];
+
+    private static Suite Canary(string name, string method, string promise) => new()
+    {
+        Name = name,
+        Promise = promise,
+        Explore = SteeredAssemblies.Suite(typeof(Canaries), method),
+        StepsMax = 20,
+        MustFail = true,
+    };
 
     private static Suite Small(string name, string method, string promise, long within) => new()
     {

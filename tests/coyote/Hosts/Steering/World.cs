@@ -16,6 +16,7 @@ internal sealed class World
     public const int StepsMax = 50_000;
 
     private const int TimePlace = 0;
+    private const string Main = "main";
     private const string End = "all that was begun comes to its end";
 
     private readonly IExploration _exploration;
@@ -74,7 +75,7 @@ internal sealed class World
         try
         {
             exploration.Hot(End);
-            var all = world.Spawn("main", () => main(world));
+            var all = world.Spawn(Main, () => main(world));
             world.Drive(() => all.IsCompleted && world._ready.Count == 0 && world._pumps.All(static pump => !pump.IsEnabled));
             world.CheckEnded();
             exploration.Cold(End);
@@ -100,7 +101,7 @@ internal sealed class World
         throw new CheckFailedException(message);
     }
 
-    /// <summary>Starts an actor. Its failure is the iteration's unless somebody awaits it.</summary>
+    /// <summary>Starts an actor. Its failure is the iteration's, whoever awaits it; only the main one may not be cancelled.</summary>
     public Task Spawn(string name, Func<Task> body)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -290,7 +291,8 @@ internal sealed class World
         if (_tasks.Find(task => !task.Task.IsCompleted) is { Name: not null } waiting) Drive(() => _tasks.TrueForAll(task => task.Task.IsCompleted));
         foreach (var (name, task) in _tasks)
         {
-            if (task.Exception is { } failure && name is "main") Fail($"{name} failed: {failure.InnerException}");
+            if (task.Exception is { } failure) Fail($"{name} failed: {failure.InnerException}");
+            if (name is Main && task.IsCanceled) Fail($"{name} was cancelled: what it was to check was not checked");
         }
     }
 

@@ -167,7 +167,7 @@ internal static class Clients
         {
             return failed.IsIndeterminate ? Told.InDoubt : Told.NotSent;
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             return Told.InDoubt;
         }
