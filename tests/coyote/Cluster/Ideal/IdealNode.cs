@@ -37,6 +37,12 @@ internal sealed class IdealNode : ITotemEffects, IQuorumEffects
     /// <summary>Folds what was submitted: a queue is known by it and by its counters.</summary>
     public ulong Submitted { get; private set; }
 
+    /// <summary>Messages accepted from it, its quorum's too, that it has neither delivered nor been told to be lost.</summary>
+    public int Owed { get; private set; }
+
+    /// <summary>Messages delivered in <see cref="View"/>.</summary>
+    public int DeliveredInView { get; private set; }
+
     /// <summary>Highest ring sequence reserved on its disk.</summary>
     public ulong Reserved { get; private set; }
 
@@ -55,6 +61,7 @@ internal sealed class IdealNode : ITotemEffects, IQuorumEffects
         Ring = new TotemNode(totem, Boot.Short, Reserved, Reserved, IdealCluster.FrameBytes);
         Quorum = new QuorumNode(quorum, Boot.Short, Record);
         (View, Seen, Submitted, Reached) = (null, 0, 0, NodeSet.Of(Position));
+        (Owed, DeliveredInView) = (0, 0);
         Ring.Start(_cluster.Now, this);
         Drain();
     }
@@ -98,6 +105,7 @@ internal sealed class IdealNode : ITotemEffects, IQuorumEffects
         if (Ring is not { } ring) return;
         var result = ring.Submit(payload, level, ServiceId.Raw);
         if (result.Status != SubmitStatus.Accepted) return;
+        Owed++;
         Submitted = KeyedHashCipherSuite.Fold(Submitted, payload);
         _cluster.History.Sent(Incarnation, _cluster.Now.Nanoseconds, result.Counter, KeyedHashCipherSuite.Fold(0, payload), payload.Length, level);
         ring.OnSubmitted(_cluster.Now, this);
@@ -129,6 +137,8 @@ internal sealed class IdealNode : ITotemEffects, IQuorumEffects
     void ITotemEffects.Deliver(in Delivery delivery, ReadOnlySpan<byte> payload)
     {
         Seen = KeyedHashCipherSuite.Fold(Seen ^ delivery.Seq.Value ^ (delivery.Counter << 20) ^ ((ulong)delivery.Sender.Value << 40), payload);
+        DeliveredInView++;
+        if (delivery.Sender == _cluster.Nodes[Position]) Owed--;
         if (delivery.Service == ServiceId.Quorum) Quorum!.OnMessage(_cluster.Now, delivery, payload, this); // it is up
         else _cluster.History.Delivered(Incarnation, _cluster.Now.Nanoseconds, delivery, KeyedHashCipherSuite.Fold(0, payload), payload.Length);
     }
@@ -137,11 +147,15 @@ internal sealed class IdealNode : ITotemEffects, IQuorumEffects
     {
         Seen = KeyedHashCipherSuite.Fold(Seen ^ view.Id.Ring.Sequence ^ (view.Id.Old.Sequence << 32), []);
         _cluster.History.Installed(Incarnation, _cluster.Now.Nanoseconds, view.Id, view.Members);
-        if (!view.Transitional) View = view;
+        if (!view.Transitional) (View, DeliveredInView) = (view, 0);
         Quorum!.OnView(_cluster.Now, view, this); // it is up
     }
 
-    void ITotemEffects.Failed(ulong counter) => _cluster.History.Failed(Incarnation, _cluster.Now.Nanoseconds, counter);
+    void ITotemEffects.Failed(ulong counter)
+    {
+        Owed--;
+        _cluster.History.Failed(Incarnation, _cluster.Now.Nanoseconds, counter);
+    }
 
     /// <summary>A reservation is durable.</summary>
     public void OnReserved(ulong upTo)
@@ -178,7 +192,7 @@ internal sealed class IdealNode : ITotemEffects, IQuorumEffects
 
     void IQuorumEffects.Submit(ReadOnlySpan<byte> payload)
     {
-        Ring!.Submit(payload, DeliveryLevel.Agreed, ServiceId.Quorum); // it is up
+        if (Ring!.Submit(payload, DeliveryLevel.Agreed, ServiceId.Quorum).Status == SubmitStatus.Accepted) Owed++; // it is up
         Submitted = KeyedHashCipherSuite.Fold(Submitted, payload);
         _hasSubmitted = true;
     }

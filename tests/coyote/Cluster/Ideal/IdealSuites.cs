@@ -11,7 +11,7 @@ namespace Membership.Exploration.Cluster.Ideal;
 /// <summary>Small models of the ring and of quorum of which everything is tried, within the bounds that each states.</summary>
 public sealed class IdealSuites : ISuites
 {
-    private const string Always = "I7 to I12, I16 to I30 in every order of all messages, news and timers";
+    private const string Always = "I7 to I14, I16 to I30 in every order of all messages, news and timers";
 
     /// <inheritdoc/>
     public IEnumerable<Suite> All =>

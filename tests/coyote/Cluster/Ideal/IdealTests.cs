@@ -7,18 +7,23 @@ namespace Membership.Exploration.Cluster.Ideal;
 /// <summary>The small models: everything within their bounds is tried.</summary>
 public class IdealTests
 {
-    public static TheoryData<string> Names => [.. new IdealSuites().All.Select(suite => suite.Name).Where(name => name.EndsWith("-2", StringComparison.Ordinal))];
-
+    /// <summary>A number that falls says that the search has lost something; after a change of the protocol the new one belongs here.</summary>
     [Theory]
-    [MemberData(nameof(Names))]
-    public void All_orders_of_two_nodes_are_tried_and_none_breaks_anything(string name)
+    [InlineData("ideal-formation-2", 1698)]
+    [InlineData("ideal-crash-2", 469)]
+    [InlineData("ideal-cut-2", 520)]
+    [InlineData("ideal-loss-join-2", 26)]
+    [InlineData("ideal-loss-commit-token-2", 50)]
+    [InlineData("ideal-loss-token-2", 50)]
+    [InlineData("ideal-loss-data-2", 18)]
+    public void All_orders_of_two_nodes_are_tried_and_none_breaks_anything(string name, long iterations)
     {
         var suite = new IdealSuites().All.Single(suite => suite.Name == name);
 
         var result = suite.Check(suite.ExhaustedWithin);
 
-        Assert.True(result.Search?.IsExhausted);
-        Assert.True(result.Iterations > 1);
+        Assert.True(result.Search?.IsComplete);
+        Assert.Equal(iterations, result.Iterations);
     }
 
     [Fact]
