@@ -22,6 +22,18 @@ public class PartsTests
     }
 
     [Fact]
+    public void The_fingerprint_of_a_debt_is_the_same_in_every_process()
+    {
+        var monitors = new Monitors();
+
+        monitors.Hot("answer", 0);
+
+        Assert.Equal(0x965DFB7F011636ADUL, monitors.Fingerprint);
+        monitors.Cold("answer");
+        Assert.Equal(0UL, monitors.Fingerprint);
+    }
+
+    [Fact]
     public void The_table_of_hashes_keeps_a_word_with_each()
     {
         var table = new HashTable(entriesMax: 1000, hasWords: true);

@@ -76,5 +76,11 @@ internal sealed class Monitors
         return ref _since[_count++];
     }
 
-    private static ulong KeyOf(string name) => SplitMix.Mix((uint)name.GetHashCode(StringComparison.Ordinal));
+    /// <summary>The same in every process: it decides what is pruned.</summary>
+    private static ulong KeyOf(string name)
+    {
+        var key = 0UL;
+        foreach (var letter in name) key = SplitMix.Mix(key ^ letter);
+        return key;
+    }
 }
