@@ -12,11 +12,11 @@
 #   simulator               fresh seeds of tests/Simulation
 #   unit:PROJECT[:NAME]     the tests of a project, or those of it whose full name contains NAME
 #   explorer:SUITE          that suite of tests/coyote
-# Without such a line all of them are asked. The control, each finder on the tree as it is (where it could go on for ever, for a
+# A bug without such a line is refused. The control, each finder on the tree as it is (where it could go on for ever, for a
 # quarter of the time), must find nothing; a seed that fails without the bug too counts for no row.
 #
 # Prints a table in Markdown: bug, who found it, by what, after how much processor time; then "N passed, N failed, N skipped".
-# Exit code: 0 all found, 1 some not found or the control failed, 64 usage, 70 a bug no longer applies or builds.
+# Exit code: 0 all found, 1 some not found or the control failed, 64 usage, 70 a bug no longer applies or builds, or names no finder that exists.
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -46,7 +46,7 @@ trap 'rm -rf "$scratch"' EXIT
 (cd "$root" && tar -c --exclude=bin --exclude=obj .editorconfig global.json Directory.* BannedSymbols.Core.txt LICENSE README.md src proto packaging docs tests) | tar -x -C "$scratch"
 cd "$scratch"
 
-passed=0 failed=0
+passed=0 failed=0 ended=0
 
 broken() {
     echo "$*" >&2
@@ -81,11 +81,12 @@ project_of() {
     esac
 }
 
-# Runs a command for at most so many seconds of processor; its output is in run.log, what it spent in `spent`.
+# Runs a command for at most so many seconds of processor; its output is in run.log, what it spent in `spent`, its exit code in `ended`.
 timed() {
     local limit=$1 TIMEFORMAT='%U %S'
     shift
-    { time (ulimit -t "$limit"; nice "$@" > run.log 2>&1 || true) ; } 2> time.log
+    ended=0
+    { time (ulimit -t "$limit"; nice "$@" > run.log 2>&1 || exit $?) ; } 2> time.log || ended=$?
     spent=$(awk 'END { printf "%.1f", $1 + $2 }' time.log)
 }
 
@@ -122,6 +123,11 @@ unit() {
 # Until something fails or the limit of the shell ends it.
 explore() {
     timed "$cpu" dotnet "tests/coyote/Runner/$explorer" --suite "${1#explorer:}" --iterations 100000000 --seed "$base" --jobs 1 --no-shrink
+    case $ended in
+        0 | 1) [[ -s run.log ]] || broken "$1 said nothing" ;;
+        137 | 152) ;;   # the limit ended it: it says what it found when it has found something
+        *) broken "$1 did not look (exit code $ended): $(cat run.log)" ;;
+    esac
     what=$(sed -n 's/^  FAILED \(.*\)/\1/p' run.log | sed '1!d; s/ \[.*//')
     [[ $what ]]
 }
@@ -145,12 +151,7 @@ wanted() {
     return 1
 }
 
-all_finders="simulator explorer:all"
-finders_of() {
-    local named
-    named=$(sed -n '1s/^# finder: *//p' "$1")
-    echo "${named:-$all_finders}"
-}
+finders_of() { sed -n '1s/^# finder: *//p' "$1"; }
 
 bugs=()
 for patch in "$here"/*.patch; do
@@ -163,6 +164,10 @@ if ((pick > 0 && pick < ${#bugs[@]})); then
     for ((i = 0; i < pick; i++)); do picked+=("${bugs[$(((turn * pick + i) % ${#bugs[@]}))]}"); done
     bugs=("${picked[@]}")
 fi
+
+for patch in "${bugs[@]}"; do
+    [[ $(finders_of "$patch") ]] || broken "$(basename "$patch") names nobody who should find it: its first line must be \"# finder: ...\""
+done
 
 echo "seeds drawn from $base, at most $cpu s of processor for each finder"
 echo
