@@ -40,15 +40,6 @@ internal sealed partial class Play
         }
     }
 
-    /// <summary>Machines in the set hear nobody outside it, and nobody outside hears them.</summary>
-    public void Isolate(int set)
-    {
-        for (var from = 0; from < Hosts.Count; from++)
-        {
-            for (var to = 0; to < Hosts.Count; to++) CutPath(from, to, (set >> from & 1) != (set >> to & 1));
-        }
-    }
-
     /// <summary>What one sends does not reach the other any more, or does again.</summary>
     public void CutPath(int from, int to, bool isCut)
     {

@@ -10,28 +10,24 @@ internal sealed partial class Play
     /// <summary>3 x (token + consensus), the merge, and a hold-down of a machine that was cut off again and again.</summary>
     private const long SettleMax = 20_000_000_000;
 
-    private const string Converges = "converges";
     private const int StepsPerLook = 4;
 
     /// <summary>All faults end and everybody runs: within a bounded time all are in one view, quorate, with the same groups, and what was accepted is delivered.</summary>
-    /// <param name="mustBeQuorate">False where the settings allow the whole cluster to be without quorum (a witness that is away, votes of zero).</param>
-    public void Settle(bool mustBeQuorate = true)
+    public void Settle()
     {
         EndFaults();
-        _exploration.Hot(Converges);
         var deadline = World.Now + SettleMax;
         var last = new LastWords(this);
-        for (var looks = 0; !(looks % StepsPerLook == 0 && IsSettled(mustBeQuorate) && last.AreHeard()); looks++)
+        for (var looks = 0; !(looks % StepsPerLook == 0 && IsSettled() && last.AreHeard()); looks++)
         {
             if (_pending.Count == 0 || _pending.NextAt > deadline)
             {
-                _exploration.Assert(false, $"I14: faults have ended for {SettleMax / 1_000_000_000} s of virtual time and the cluster has not come together: {Unsettled(mustBeQuorate)}");
+                _exploration.Assert(false, $"I14: faults have ended for {SettleMax / 1_000_000_000} s of virtual time and the cluster has not come together: {Unsettled()}");
                 return;
             }
             StartStopped();
             DoNext();
         }
-        _exploration.Cold(Converges);
         Finish(isQuiesced: true);
     }
 
@@ -125,22 +121,22 @@ internal sealed partial class Play
         }
     }
 
-    private bool IsSettled(bool mustBeQuorate)
+    private bool IsSettled()
     {
         if (Hosts[0].View is not { } view || view.Members.Count != Hosts.Count) return false;
         foreach (var host in Hosts)
         {
-            if (host.IsLeaving || host.Node is not { } node || host.View is not { } own || own.Id != view.Id || !IsAtRest(node, mustBeQuorate)) return false;
+            if (host.IsLeaving || host.Node is not { } node || host.View is not { } own || own.Id != view.Id || !IsAtRest(node)) return false;
         }
         return true;
     }
 
-    private static bool IsAtRest(Membership.Node.MembershipNode node, bool mustBeQuorate) =>
-        node.State == TotemState.Operational && node.QueuedMessages == 0 && !node.Groups.IsSynchronising && !node.Quorum.IsSynchronizing && (node.Quorum.IsQuorate || !mustBeQuorate);
+    private static bool IsAtRest(Membership.Node.MembershipNode node) =>
+        node.State == TotemState.Operational && node.QueuedMessages == 0 && !node.Groups.IsSynchronising && !node.Quorum.IsSynchronizing && node.Quorum.IsQuorate;
 
-    private string Unsettled(bool mustBeQuorate) => string.Join("; ", Hosts.Select(host => host.Node is not { } node ? $"{host.Id} is down"
+    private string Unsettled() => string.Join("; ", Hosts.Select(host => host.Node is not { } node ? $"{host.Id} is down"
         : $"{host.Id} is {Node.Describe.Word(node.State)} in {(host.View is { } view ? $"({string.Join(',', view.Members.Select(member => member.Node))})" : "no view")}, " +
-          $"{node.QueuedMessages} messages wait, groups {(node.Groups.IsSynchronising ? "synchronise" : "are known")}, quorum {(node.Quorum.IsSynchronizing ? "synchronises" : node.Quorum.IsQuorate ? "yes" : mustBeQuorate ? "MISSING" : "no")}"));
+          $"{node.QueuedMessages} messages wait, groups {(node.Groups.IsSynchronising ? "synchronise" : "are known")}, quorum {(node.Quorum.IsSynchronizing ? "synchronises" : node.Quorum.IsQuorate ? "yes" : "MISSING")}"));
 
     /// <summary>What can be seen of the cluster: phases, views, verdicts, queues, and what is under way. For coverage, not for proof.</summary>
     private ulong Fingerprint()

@@ -23,11 +23,15 @@ internal sealed class VirtualWitness
     private ulong _sessions;
 
     /// <summary>A witness that has run for long enough to have forgotten nothing; every running machine begins a session.</summary>
-    public VirtualWitness(World world, WitnessAlgorithm algorithm)
+    /// <param name="world">Each of its machines has one vote.</param>
+    /// <param name="algorithm">How it decides.</param>
+    /// <param name="votes">What it adds.</param>
+    public VirtualWitness(World world, WitnessAlgorithm algorithm, ulong votes)
     {
         _world = world;
         _rule = new WitnessCluster(Now + TimeSpan.FromMinutes(-1), null);
-        _seats = [.. world.Hosts.Select(host => new Seat(host, algorithm))];
+        var voters = world.Hosts.ToDictionary(host => host.Id.Value, _ => 1UL);
+        _seats = [.. world.Hosts.Select(host => new Seat(host, algorithm, votes, voters))];
         foreach (var seat in _seats) Tick(seat);
     }
 
@@ -135,7 +139,7 @@ internal sealed class VirtualWitness
     }
 
     /// <summary>One machine's end.</summary>
-    private sealed class Seat(Host host, WitnessAlgorithm algorithm)
+    private sealed class Seat(Host host, WitnessAlgorithm algorithm, ulong votes, IReadOnlyDictionary<ushort, ulong> voters)
     {
         public Host Host { get; } = host;
 
@@ -160,9 +164,8 @@ internal sealed class VirtualWitness
         public void Start(int generation)
         {
             Generation = generation;
-            var votes = algorithm == WitnessAlgorithm.LastManStanding ? 3UL : 1;
             Hello = new SessionHello(Host.Id, Host.Boot.Short, "same", algorithm, votes, WitnessTieBreaker.Lowest, VirtualWitness.Lease, SettleTime);
-            Lease = new WitnessLease(Hello, new Dictionary<ushort, ulong> { [1] = 1, [2] = 1, [3] = 1, [4] = 1 });
+            Lease = new WitnessLease(Hello, voters);
             (Session, WasQuorate, HasTold, Told) = (null, false, false, null);
         }
     }

@@ -22,7 +22,7 @@ internal static class Witnesses
         play =>
         {
             play.World.History.HasContinuity = false;
-            var witness = new VirtualWitness(play.World, algorithm);
+            var witness = new VirtualWitness(play.World, algorithm, votes);
             play.Pass(GrantTime);
             play.Traffic(2);
             play.CutAndHeal(1, play.Shuffled([.. sides]));

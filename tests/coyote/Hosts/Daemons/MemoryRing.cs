@@ -5,11 +5,10 @@ using Membership.Links;
 
 namespace Membership.Exploration.Hosts.Daemons;
 
-/// <summary>The network between ring threads of one world: what is sent is there at once, unless the pair is cut.</summary>
+/// <summary>The network between ring threads of one world: what is sent is there at once.</summary>
 internal sealed class MemoryRing(World world)
 {
     private readonly Dictionary<int, MemoryPorts> _ports = [];
-    private readonly HashSet<(int From, int To)> _cuts = [];
 
     /// <summary>The world.</summary>
     public World World => world;
@@ -17,30 +16,17 @@ internal sealed class MemoryRing(World world)
     /// <summary>Ports of a node.</summary>
     public MemoryPorts Open(int position) => _ports[position] = new MemoryPorts(this, position);
 
-    /// <summary>Neither hears the other any more, or again.</summary>
-    public void Cut(int one, int other, bool isCut)
-    {
-        foreach (var pair in new[] { (one, other), (other, one) })
-        {
-            if (isCut) _cuts.Add(pair);
-            else _cuts.Remove(pair);
-        }
-    }
-
     /// <summary>Carries a datagram.</summary>
     public void Carry(int from, int to, LinkId link, ReadOnlySpan<byte> datagram)
     {
-        if (!_cuts.Contains((from, to)) && _ports.TryGetValue(to, out var ports)) ports.Arrived(from, link, datagram.ToArray());
+        if (_ports.TryGetValue(to, out var ports)) ports.Arrived(from, link, datagram.ToArray());
     }
 
     /// <summary>A node's process is gone.</summary>
     public void Close(MemoryPorts ports)
     {
         if (_ports.TryGetValue(ports.Position, out var open) && open == ports) _ports.Remove(ports.Position);
-        foreach (var other in _ports.Values)
-        {
-            if (!_cuts.Contains((ports.Position, other.Position))) other.Closed(ports.Position);
-        }
+        foreach (var other in _ports.Values) other.Closed(ports.Position);
     }
 }
 

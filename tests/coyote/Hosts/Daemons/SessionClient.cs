@@ -132,15 +132,8 @@ internal sealed class SessionClient
         Ask(new Proto.GroupRequest { Credit = new Proto.Credit { Bytes = (ulong)bytes } });
     }
 
-    /// <summary>Reads nothing until told otherwise.</summary>
+    /// <summary>Reads nothing any more.</summary>
     public void StopReading() => IsReading = false;
-
-    /// <summary>Reads again.</summary>
-    public void ReadOn()
-    {
-        IsReading = true;
-        _progress.Raise();
-    }
 
     /// <summary>Says that no request follows.</summary>
     public void Complete() => _ = _requests.CompleteAsync();

@@ -9,7 +9,7 @@ using Membership.Links;
 
 namespace Membership.Exploration.Hosts.Suites;
 
-/// <summary>Keys are rotated by reloads, from the signal and by request, while nodes leave, die and come back.</summary>
+/// <summary>Keys are rotated by reloads that overlap, while another node leaves or dies and comes back.</summary>
 /// <remarks>
 /// Invariant: what the daemon says it runs with is what it runs with; a reload that says it applied the keys did.
 /// Liveness: every reload ends; nodes whose keys overlap come together.

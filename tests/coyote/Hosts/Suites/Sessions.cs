@@ -13,7 +13,7 @@ namespace Membership.Exploration.Hosts.Suites;
 /// </remarks>
 internal static class Sessions
 {
-    /// <summary>Sessions join and send on one node of two while the other one leaves, is cut off or comes back.</summary>
+    /// <summary>Sessions join and send on one node of two while the other one leaves or dies.</summary>
     public static void Subscribe(IExploration exploration) => Run(exploration, 2, async (world, nodes) =>
     {
         var node = nodes[0];
@@ -131,7 +131,7 @@ internal static class Sessions
         await node.StopAsync();
     });
 
-    /// <summary>The daemon stops, or its ring thread ends, in the middle of joins, sends and leaves.</summary>
+    /// <summary>The daemon stops in the middle of joins, sends and leaves.</summary>
     public static void Stop(IExploration exploration) => Run(exploration, 1, async (world, nodes) =>
     {
         var node = nodes[0];
