@@ -10,6 +10,9 @@ internal static class SplitBrain
     private const string OneSide = "I29, I30, I32: never two quorate sides without a common member, each primary view has a member of the last, all members of a view say the same";
     private const string Liveness = "one view of all, quorate";
 
+    /// <summary>With so many of three machines' votes one alone may be the majority.</summary>
+    private const int VotesAskedMax = 5;
+
     public static IEnumerable<ClusterSuite> All =>
     [
         Of("split-majority", 3, quorum => quorum, 0, 0, 1),
@@ -17,7 +20,10 @@ internal static class SplitBrain
         Of("split-wait-for-all", 3, quorum => quorum with { WaitForAll = true }, 0, 0, 1),
         Of("split-last-man-standing", 4, quorum => quorum with { Mode = QuorumMode.LastManStanding, WaitForAll = true, LastManStandingWindow = TimeSpan.FromSeconds(10) }, 0, 0, 0, 1),
         Of("split-tie-breaker-lowest", 4, quorum => quorum with { TieBreaker = TieBreakerKind.Lowest }, 0, 0, 1, 1),
+        Of("split-tie-breaker-highest", 4, quorum => quorum with { TieBreaker = TieBreakerKind.Highest }, 0, 0, 1, 1),
         Of("split-tie-breaker-list", 4, quorum => quorum with { TieBreaker = TieBreakerKind.List, TieBreakerNodes = [new NodeId(3), new NodeId(1)] }, 0, 0, 1, 1),
+        Of("split-allow-downscale", 4, quorum => quorum with { AllowDownscale = true }, LeaveAndReturn, 0, 0, 1, 1),
+        Of("split-votes-changed", 3, quorum => quorum, ChangeVotes, 0, 0, 1),
         new ClusterSuite(
             "split-two-node",
             "I32; two-node lets both sides of a cut act, as configured, but with wait-for-all a machine that was started and has not met the other since is not quorate",
@@ -51,10 +57,13 @@ internal static class SplitBrain
         Quorum = settings(new QuorumOptions { Self = new NodeId(1), Voters = [.. Enumerable.Range(1, nodes).Select(number => new Voter(new NodeId((ushort)number), 1))] }),
     };
 
-    private static ClusterSuite Of(string name, int nodes, Func<QuorumOptions, QuorumOptions> settings, params int[] sides) => new(
+    private static ClusterSuite Of(string name, int nodes, Func<QuorumOptions, QuorumOptions> settings, params int[] sides) => Of(name, nodes, settings, static _ => { }, sides);
+
+    private static ClusterSuite Of(string name, int nodes, Func<QuorumOptions, QuorumOptions> settings, Action<Play> deeds, params int[] sides) => new(
         name, OneSide, Liveness, new Template { Options = WithQuorum(nodes, settings) },
         play =>
         {
+            deeds(play);
             play.Traffic(3);
             play.CutAndHeal(1, play.Shuffled([.. sides]));
             play.CutAndHeal(1, play.Shuffled([.. sides]));
@@ -62,6 +71,29 @@ internal static class SplitBrain
             play.Explore(100);
             play.Settle();
         });
+
+    /// <summary>One or two leave in order, which takes their votes out of the expected ones, and come back at any time.</summary>
+    private static void LeaveAndReturn(Play play)
+    {
+        for (var i = 1 + play.Choose(2); i > 0; i--)
+        {
+            var leaver = play.ChooseHost();
+            var from = play.Choose(40);
+            var isAsked = false;
+            play.Offer(leaver.Position, () => { leaver.Leave(); isAsked = true; }, from, () => leaver.IsRunning);
+            play.Offer(leaver.Position, () => Deeds.Return(play, leaver), from + play.Choose(40), () => isAsked && !leaver.IsRunning);
+        }
+    }
+
+    /// <summary>An operator asks machines for other votes of one of them, whatever side they are on.</summary>
+    private static void ChangeVotes(Play play)
+    {
+        for (var i = 1 + play.Choose(3); i > 0; i--)
+        {
+            var (host, voter, votes) = (play.ChooseHost(), play.ChooseHost(), 1UL + (ulong)play.Choose(VotesAskedMax));
+            play.Offer(host.Position, () => host.ChangeQuorum(new QuorumChange.SetVotes(voter.Id, votes)), play.Choose(60), () => host.IsRunning);
+        }
+    }
 
     private static void CheckMet(Play play, bool[] hasMet, int[] generation)
     {
