@@ -12,23 +12,29 @@ internal sealed partial class Play
 
     private const int StepsPerLook = 4;
 
-    /// <summary>All faults end and everybody runs: within a bounded time all are in one view, quorate, with the same groups, and what was accepted is delivered.</summary>
+    /// <summary>Two token timeouts: long enough for a timer that was left behind to fire.</summary>
+    private const long CalmTime = 2_000_000_000;
+
+    /// <summary>All faults end and everybody runs: within a bounded time all are in one view, quorate, with the same groups, what was accepted is delivered, and then nothing changes any more.</summary>
     public void Settle()
     {
         EndFaults();
         var deadline = World.Now + SettleMax;
+        Pass(2 * (long)World.LinkDown.TotalNanoseconds); // silence that began under the faults may still end in a verdict: calm (I15) begins after it
         var last = new LastWords(this);
         for (var looks = 0; !(looks % StepsPerLook == 0 && IsSettled() && last.AreHeard()); looks++)
         {
+            StartStopped();
             if (_pending.Count == 0 || _pending.NextAt > deadline)
             {
                 _exploration.Assert(false, $"I14: faults have ended for {SettleMax / 1_000_000_000} s of virtual time and the cluster has not come together: {Unsettled()}");
                 return;
             }
-            StartStopped();
             DoNext();
         }
-        Finish(isQuiesced: true);
+        var calmSince = World.Now;
+        Pass(CalmTime);
+        Finish(calmSince);
     }
 
     /// <summary>Time passes in order.</summary>
@@ -45,23 +51,16 @@ internal sealed partial class Play
         Do(due);
     }
 
-    /// <summary>Judges what happened so far without asking for an end: only what must hold at any time.</summary>
-    public void Finish(bool isQuiesced = false)
+    /// <summary>Judges the whole history: nothing is under way, all are together and nothing excuses a change since a while.</summary>
+    private void Finish(long calmSince)
     {
-        if (isQuiesced)
+        foreach (var host in Hosts)
         {
-            foreach (var host in Hosts)
-            {
-                if (!host.IsRunning) continue;
-                Guarded(host.CheckGroupCounters);
-                World.History.Ended(host.Incarnation, World.Now);
-            }
+            Guarded(host.CheckGroupCounters);
+            Guarded(host.CheckQuorumAtRest);
+            World.History.Ended(host.Incarnation, World.Now);
         }
-        World.History.Finish(new HistoryEnding
-        {
-            IsQuiesced = isQuiesced,
-            Cliques = isQuiesced ? [[.. Hosts.Where(host => host.IsRunning).Select(host => host.Incarnation)]] : null,
-        });
+        World.History.Finish(new HistoryEnding { IsQuiesced = true, CalmSince = calmSince, Cliques = [[.. Hosts.Select(host => host.Incarnation)]] });
         Judge();
     }
 
