@@ -15,6 +15,9 @@ internal sealed partial class Play
     /// <summary>Two token timeouts: long enough for a timer that was left behind to fire.</summary>
     private const long CalmTime = 2_000_000_000;
 
+    /// <summary>Disks that cannot be written stay so to the end: whoever needs none of them must not be stopped by it.</summary>
+    public bool DisksStayBroken { get; set; }
+
     /// <summary>All faults end and everybody runs: within a bounded time all are in one view, quorate, with the same groups, what was accepted is delivered, and then nothing changes any more.</summary>
     public void Settle()
     {
@@ -70,7 +73,7 @@ internal sealed partial class Play
         Heal();
         foreach (var host in Hosts)
         {
-            host.DiskFails = false;
+            host.DiskFails &= DisksStayBroken;
             Guarded(host.Resume);
         }
         StartStopped();

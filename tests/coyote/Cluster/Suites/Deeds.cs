@@ -99,6 +99,12 @@ internal static class Deeds
         return sides;
     }
 
+    /// <summary>I15: nothing that happened was a reason for another view.</summary>
+    public static void CheckStayed(this Play play, View? view, string happened)
+    {
+        foreach (var host in play.Hosts) play.Assert(host.View?.Id == view?.Id, $"I15: node {host.Id} went from {view?.Id} to {host.View?.Id}, though no more happened than that {happened}");
+    }
+
     /// <summary>A datagram of a kind is lost, at most twice.</summary>
     public static void LoseSome(this Play play, DatagramKind kind, int among)
     {

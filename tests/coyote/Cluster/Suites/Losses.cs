@@ -8,6 +8,12 @@ internal static class Losses
     private const string Safety = "I16 to I25: a lost message of any kind changes neither the order nor the set of what is delivered";
     private const string Liveness = "one view of all three, everything accepted is delivered";
 
+    /// <summary>A leave ends at the latest with the token's timeout; then the goodbye is repeated.</summary>
+    private const long LeaveMax = 1_100_000_000;
+
+    /// <summary>When a machine of which nothing is heard any more is out of the view: what the profile lan promises for a cut cable.</summary>
+    private const long DeadMax = 1_000_000_000;
+
     public static IEnumerable<ClusterSuite> All =>
     [
         InOperation("loss-token", DatagramKind.Token, 20),
@@ -23,11 +29,13 @@ internal static class Losses
             play =>
             {
                 var leaver = play.ChooseHost();
+                var isAsked = false;
                 play.Traffic(4);
                 play.Lose(play.Choose() ? DatagramKind.Leave : DatagramKind.Leaving, play.Choose(3));
                 play.Lose(DatagramKind.Leave, play.Choose(4));
-                play.Offer(leaver.Position, leaver.Leave, play.Choose(20));
+                play.Offer(leaver.Position, () => { leaver.Leave(); isAsked = true; }, play.Choose(20));
                 play.Explore(Deeds.Steps);
+                if (isAsked) CheckGone(play, leaver);
                 play.Settle();
             }),
         new ClusterSuite(
@@ -45,6 +53,18 @@ internal static class Losses
                 play.Settle();
             }),
     ];
+
+    private static void CheckGone(Play play, Host leaver)
+    {
+        play.Pass(LeaveMax);
+        play.Assert(!leaver.IsRunning, $"D16: node {leaver.Id} was asked to leave and still runs {LeaveMax / 1_000_000} ms later");
+        play.Pass(DeadMax);
+        foreach (var host in play.Hosts)
+        {
+            if (host == leaver) continue;
+            play.Assert(host.View is { } view && view.Members.All(member => member.Node != leaver.Id), $"D16: node {leaver.Id} has left, and {DeadMax / 1_000_000} ms later node {host.Id} is in {host.View?.Id} with it");
+        }
+    }
 
     private static ClusterSuite InOperation(string name, DatagramKind kind, int among) => new(
         name, Safety, Liveness, new Template { Options = Template.Options3 },

@@ -25,11 +25,14 @@ internal static class Restarts
             play =>
             {
                 var host = play.ChooseHost();
+                var starts = play.Hosts.Sum(each => each.Generation);
                 play.Traffic(4);
                 play.Offer(host.Position, () => host.DiskFails = true, play.Choose(20));
-                play.CrashAndReturn(30);
-                play.Offer(host.Position, () => host.DiskFails = false, 30 + play.Choose(40), () => host.DiskFails);
+                if (play.Choose()) play.CrashAndReturn(30);
+                else play.CutAndHeal(1, play.Shuffled(0, 0, 1));
+                if (play.Choose()) play.Offer(host.Position, () => host.DiskFails = false, 30 + play.Choose(40), () => host.DiskFails);
                 play.Explore(90);
+                play.DisksStayBroken = play.Hosts.All(each => each.IsRunning) && play.Hosts.Sum(each => each.Generation) == starts; // who starts goes on behind its own reservation, which is as far as the others'
                 play.Settle();
             }),
         new ClusterSuite(
