@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Google.Protobuf;
 using Grpc.Core;
 using Membership.Daemon.Services;
@@ -15,6 +16,7 @@ internal sealed class SessionClient
 {
     private readonly World _world;
     private readonly HostedNode _node;
+    private readonly string _name;
     private readonly MemoryCall _call;
     private readonly IClientStreamWriter<Proto.GroupRequest> _requests;
     private readonly IAsyncStreamReader<Proto.GroupResponse> _responses;
@@ -29,7 +31,7 @@ internal sealed class SessionClient
 
     private SessionClient(HostedNode node, World world, string name, uint window, int buffer)
     {
-        (_world, _node, Window) = (world, node, window);
+        (_world, _node, _name, Window) = (world, node, name, window);
         _call = new MemoryCall(world, buffer, node.Killed.Token) { Written = OnWritten };
         (_requests, _responses) = (_call, _call);
         Serving = _call.ServeAsync($"session of {name}", node.Groups.Session);
@@ -145,8 +147,15 @@ internal sealed class SessionClient
         _progress.Raise();
     }
 
-    /// <summary>Waits until something holds of what it was told, or the stream has ended.</summary>
-    public async Task UntilAsync(Func<bool> condition)
+    /// <summary>Waits until something holds of what it was told; a stream that ends before fails the iteration.</summary>
+    public async Task UntilAsync(Func<bool> condition, [CallerArgumentExpression(nameof(condition))] string what = "")
+    {
+        await UntilOrEndAsync(condition);
+        _world.Check(condition(), $"the stream of {_name} ended with {Ended} before this held: {what}");
+    }
+
+    /// <summary>Waits until something holds of what it was told, or the stream has ended, as it may.</summary>
+    public async Task UntilOrEndAsync(Func<bool> condition)
     {
         while (true)
         {
