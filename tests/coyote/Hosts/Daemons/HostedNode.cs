@@ -58,6 +58,7 @@ internal sealed class HostedNode
         Services = new GroupServices(self.Id, bootId.Short, Host, _hub, _groupLog, _receipts, configuration.Ring.MessageBytesMax, _world.Time, new ClientCuts(Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, _world.Time));
         Groups = new GroupApi(Services, _leaving.Token);
         Ports.Thread = _thread = _world.StartThread($"ring of node {id}", Host.Run);
+        _world.Shows(() => (uint)Members | ((ulong)(uint)Groups.SessionCount << 16) | (HasStopped ? 1UL << 32 : 0) | (_leaving.IsCancellationRequested ? 1UL << 33 : 0));
     }
 
     /// <summary>The ring thread's host.</summary>

@@ -36,6 +36,7 @@ internal sealed class SessionClient
         (_requests, _responses) = (_call, _call);
         Serving = _call.ServeAsync($"session of {name}", node.Groups.Session);
         Reading = world.Spawn(name, ReadAsync);
+        world.Shows(() => (uint)Receipts.Count | ((ulong)(uint)Events.Count << 16) | ((ulong)(uint)Sent << 32) | ((ulong)(uint)Members << 48) | (Ended is null ? 0 : 1UL << 56) | (IsCut ? 1UL << 57 : 0));
     }
 
     /// <summary>The daemon's side of the call.</summary>

@@ -24,10 +24,13 @@ internal sealed class World
     private readonly List<Fiber> _fibers = [];
     private readonly HashSet<Fiber> _pumps = [];
     private readonly List<string> _places = ["time"];
+    private readonly List<ulong> _placeHashes = [0];
     private readonly List<(string Name, Task Task)> _tasks = [];
     private readonly List<int> _events = [];
     private readonly List<int> _eventPlaces = [];
     private readonly List<Action> _acts = [];
+    private readonly List<Func<ulong>> _parts = [];
+    private ulong _able;
     private int _lastEvent;
     private int _steps;
     private bool _isExploring = true;
@@ -61,9 +64,6 @@ internal sealed class World
     /// <summary>Every actor has a thread of its own, so that it can be overtaken within a step too. Not for code that holds locks.</summary>
     public bool HasThreads { get; init; }
 
-    /// <summary>Over the state that matters, for coverage; null: none is told.</summary>
-    public Func<ulong>? Fingerprint { get; set; }
-
     /// <summary>Runs a whole iteration: a main task, and what it starts, to their end.</summary>
     public static void Run(IExploration exploration, Func<World, Task> main) => Run(new World(exploration), main);
 
@@ -86,6 +86,9 @@ internal sealed class World
             SynchronizationContext.SetSynchronizationContext(context);
         }
     }
+
+    /// <summary>Folds a part of the state that matters into what is told after each step, together with what can go on: for coverage, not for proof. Without any part nothing is told.</summary>
+    public void Shows(Func<ulong> part) => _parts.Add(part);
 
     /// <summary>Draws a number below <paramref name="exclusiveMax"/>.</summary>
     public int Draw(int exclusiveMax) => exclusiveMax > 1 ? Ask(() => _exploration.NextInteger(exclusiveMax)) : 0;
@@ -203,6 +206,9 @@ internal sealed class World
     private int NewPlace(string name)
     {
         _places.Add(name);
+        var hash = 0UL;
+        foreach (var letter in name) hash = Mixed(hash ^ letter);
+        _placeHashes.Add(hash);
         return _places.Count - 1;
     }
 
@@ -212,35 +218,44 @@ internal sealed class World
         {
             Collect();
             if (_events.Count == 0) Fail($"hangs: nothing can go on, and these still wait: {Waiting()}");
+            if (_parts.Count > 0 && _isExploring) _exploration.Observe(Fingerprint());
             if (++_steps > StepsMax) Fail($"does not come to an end: {Waiting()} after {StepsMax} steps");
             var next = _events.Count == 1 || !_isExploring ? 0 : _exploration.PickNext(CollectionsMarshal.AsSpan(_events), CollectionsMarshal.AsSpan(_eventPlaces));
             _acts[next]();
             _interruption?.Throw();
             if (_failure is { } failure) Fail(failure);
-            if (Fingerprint is { } fingerprint && _isExploring) _exploration.Observe(fingerprint());
         }
     }
 
+    private ulong Fingerprint()
+    {
+        var hash = _able;
+        foreach (var part in _parts) hash = Mixed(hash ^ part());
+        return hash;
+    }
+
+    // In no order: who has waited longer than another makes no other state.
     private void Collect()
     {
+        _able = 0;
         _events.Clear();
         _eventPlaces.Clear();
         _acts.Clear();
-        if (_last is { IsEnabled: true } last) Add(last.Event ??= ++_lastEvent, last.Place, () => Run(last));   // going on is the first choice, all others overtake it
+        if (_last is { IsEnabled: true } last) Add(Kind.Thread, last.Event ??= ++_lastEvent, last.Place, () => Run(last));   // going on is the first choice, all others overtake it
         if (_last is { IsPaused: true } && Preemptions == 0) return;
         foreach (var fiber in _fibers)
         {
-            if (fiber != _last && fiber.IsEnabled) Add(fiber.Event ??= ++_lastEvent, fiber.Place, () => Run(fiber));
+            if (fiber != _last && fiber.IsEnabled) Add(Kind.Thread, fiber.Event ??= ++_lastEvent, fiber.Place, () => Run(fiber));
         }
 
-        foreach (var work in _ready) Add(work.Event, work.Place, () => Run(work));
-        foreach (var timer in Time.Due) Add(timer.Event ??= ++_lastEvent, TimePlace, timer.Fire);
+        foreach (var work in _ready) Add(Kind.Continuation, work.Event, work.Place, () => Run(work));
+        foreach (var timer in Time.Due) Add(Kind.Timer, timer.Event ??= ++_lastEvent, TimePlace, timer.Fire);
         var next = NextDue();
         if (next == long.MaxValue) return;
-        if (_events.Count == 0) Add(++_lastEvent, TimePlace, () => Time.MoveTo(next));
+        if (_events.Count == 0) Add(Kind.Time, ++_lastEvent, TimePlace, () => Time.MoveTo(next));
         else if (EarlyTimers > 0 && _isExploring)
         {
-            Add(int.MaxValue, TimePlace, () =>
+            Add(Kind.Time, int.MaxValue, TimePlace, () =>
             {
                 EarlyTimers--;
                 Time.MoveTo(next);
@@ -255,8 +270,9 @@ internal sealed class World
         return next;
     }
 
-    private void Add(int happening, int place, Action act)
+    private void Add(Kind kind, int happening, int place, Action act)
     {
+        _able += Mixed(_placeHashes[place] + (ulong)kind);
         _events.Add(happening);
         _eventPlaces.Add(place);
         _acts.Add(act);
@@ -302,6 +318,21 @@ internal sealed class World
     {
         _exploration.Assert(false, string.Create(CultureInfo.InvariantCulture, $"{message} (step {_steps}, {Time.Now.TotalMilliseconds} ms)"));
         throw new CheckFailedException(message);   // not reached where the exploration ends the iteration
+    }
+
+    private static ulong Mixed(ulong value)
+    {
+        value *= 0x9E3779B97F4A7C15;
+        return (value ^ (value >> 29)) + 1;
+    }
+
+    /// <summary>What goes on with a step.</summary>
+    private enum Kind
+    {
+        Continuation,
+        Thread,
+        Timer,
+        Time,
     }
 
     private sealed record Work(int Event, int Place, SendOrPostCallback Callback, object? State, SynchronizationContext? Context)
