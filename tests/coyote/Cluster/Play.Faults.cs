@@ -7,6 +7,9 @@ namespace Membership.Exploration.Cluster;
 /// <content>What can be done to a cluster.</content>
 internal sealed partial class Play
 {
+    private const string CopyName = "a datagram arrives twice";
+    private static readonly string[] LossNames = [.. Enumerable.Range(0, 1 + (int)Enum.GetValues<DatagramKind>().Max()).Select(kind => $"loss of {(DatagramKind)kind}")];
+
     private readonly List<Loss> _losses = [];
     private ulong _mark;
 
@@ -57,15 +60,21 @@ internal sealed partial class Play
     }
 
     /// <summary>Of the datagrams of a kind (to a machine, counted per target) the one with this number, from 0 on, is lost.</summary>
-    public void Lose(DatagramKind kind, int number, int? target = null) => _losses.Add(new Loss(kind, target) { Left = number });
+    public void Lose(DatagramKind kind, int number, int? target = null)
+    {
+        _losses.Add(new Loss(kind, target) { Left = number });
+        _done.TryAdd(LossNames[(int)kind], 0);
+    }
 
     /// <summary>A datagram that is pending arrives twice; without effect while there is none.</summary>
     public void Duplicate(int number)
     {
+        _done.TryAdd(CopyName, 0);
         var seen = 0;
         for (var i = 0; i < _pending.Count; i++)
         {
             if (_pending[i] is not { Kind: DueKind.Datagram, Datagram: { } datagram } due || seen++ != number) continue;
+            _done[CopyName]++;
             World.Replay(datagram.From, datagram.Link, due.Node, datagram.Bytes);
             return;
         }
@@ -104,6 +113,7 @@ internal sealed partial class Play
             var loss = _losses[i];
             if (loss.Kind != kind || (loss.Target is { } target && target != to) || loss.Left-- > 0) continue;
             _losses.RemoveAt(i);
+            _done[LossNames[(int)kind]]++;
             return true;
         }
         return false;

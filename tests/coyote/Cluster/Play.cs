@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Membership.Explorer;
 using Membership.Virtual;
 
@@ -20,6 +21,7 @@ internal sealed partial class Play
     private readonly IExploration _exploration;
     private readonly Pending _pending;
     private readonly List<Deed> _deeds = [];
+    private readonly Dictionary<string, int> _done = [];
     private readonly int[] _places = new int[EnabledMax];
     private readonly int[] _ids = new int[EnabledMax + DeedsMax];
     private readonly int[] _where = new int[EnabledMax + DeedsMax];
@@ -53,6 +55,9 @@ internal sealed partial class Play
     /// <summary>A rule of the suite's own, judged after each step.</summary>
     public Action? AfterEachStep { get; set; }
 
+    /// <summary>How often each deed that was offered was done, and each loss that was asked for struck: 0 says that it was only meant to.</summary>
+    public IReadOnlyDictionary<string, int> Done => _done;
+
     public IReadOnlyList<Host> Hosts => World.Hosts;
 
     /// <summary>A data choice: 0 to <paramref name="end"/> - 1.</summary>
@@ -67,10 +72,15 @@ internal sealed partial class Play
 
     /// <summary>Something that may be done once, from a step on and while <paramref name="when"/> holds: an actor like everything pending.</summary>
     /// <param name="place">Position of the machine it happens to; the number of machines for the network.</param>
-    public void Offer(int place, Action deed, int fromStep = 0, Func<bool>? when = null)
+    /// <param name="deed">What happens.</param>
+    /// <param name="fromStep">Not before.</param>
+    /// <param name="when">Only then.</param>
+    /// <param name="name">In <see cref="Done"/>; its text unless told.</param>
+    public void Offer(int place, Action deed, int fromStep = 0, Func<bool>? when = null, [CallerArgumentExpression(nameof(deed))] string name = "")
     {
         if (_deeds.Count == DeedsMax) throw new InvalidOperationException($"a suite has at most {DeedsMax} deeds");
-        _deeds.Add(new Deed(FirstDeed + _deeds.Count, place, deed, fromStep, when));
+        _done.TryAdd(name, 0);
+        _deeds.Add(new Deed(FirstDeed + _deeds.Count, place, deed, fromStep, when, name));
     }
 
     /// <summary>So many choices; fewer when nothing can happen any more.</summary>
@@ -143,6 +153,7 @@ internal sealed partial class Play
     private void Do(Deed deed)
     {
         deed.IsDone = true;
+        _done[deed.Name]++;
         Guarded(deed.Do);
     }
 
@@ -194,7 +205,7 @@ internal sealed partial class Play
         thrown.StackTrace is { } stack ? $" ({stack.Split('\n')[0].Trim().Split(" in ")[0]})" : "";
 
     /// <summary>Something a suite may do.</summary>
-    private sealed class Deed(int id, int place, Action @do, int fromStep, Func<bool>? when)
+    private sealed class Deed(int id, int place, Action @do, int fromStep, Func<bool>? when, string name)
     {
         public int Id { get; } = id;
 
@@ -205,6 +216,8 @@ internal sealed partial class Play
         public int FromStep { get; } = fromStep;
 
         public Func<bool>? When { get; } = when;
+
+        public string Name { get; } = name;
 
         public bool IsDone { get; set; }
     }

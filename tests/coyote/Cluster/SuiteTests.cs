@@ -10,6 +10,7 @@ public class SuiteTests
 {
     private const int Iterations = 60;
     private const int IterationsToNotice = 40;
+    private const int IterationsToStrike = 400;
 
     public static TheoryData<string> Names => [.. ClusterSuites.Suites.Select(suite => suite.Name)];
 
@@ -18,6 +19,24 @@ public class SuiteTests
     [Theory]
     [MemberData(nameof(Names))]
     public void Nothing_is_found(string name) => Suite(name).AsSuite.Check(Iterations);
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Each_deed_is_done_and_each_loss_strikes(string name)
+    {
+        var suite = Suite(name);
+        var done = new Dictionary<string, int>();
+
+        new ScheduleExplorer().Run(
+            exploration =>
+            {
+                foreach (var (what, times) in suite.Run(exploration).Done) done[what] = done.GetValueOrDefault(what) + times;
+            },
+            suite.AsSuite.Options with { Iterations = IterationsToStrike, CheckEvery = 0, ShrinkRunsMax = 0 }).ThrowIfFailed();
+
+        Assert.NotEmpty(done);
+        Assert.Empty(done.Where(deed => deed.Value == 0).Select(deed => deed.Key));
+    }
 
     [Theory]
     [MemberData(nameof(Names))]

@@ -50,6 +50,9 @@ internal sealed class IdealCluster
     /// <summary>Rounds of a token that brings no news, after which time passes although it is under way.</summary>
     private const int RoundsMax = 5;
 
+    /// <summary>Packets of the ring are numbered from here on among datagrams.</summary>
+    private const int FirstOfRing = 100;
+
     private const int EndId = 1, TimeId = 2, CrashId = 10, CutId = 20, HealId = 21, LineId = 100, LoseId = 200, NewsId = 300;
     private const int IdsMax = 64;
 
@@ -224,10 +227,12 @@ internal sealed class IdealCluster
         if (left.Losses == 0) return count;
         for (var line = 0; line < size * size; line++)
         {
-            if (_lines[line].TryPeek(out var packet) && packet.Kind == (PacketKind)((int)faults.Lost - 100)) (ids[count], places[count++]) = (LoseId + line, line % size);
+            if (_lines[line].TryPeek(out var packet) && packet.Kind == PacketOf(faults.Lost)) (ids[count], places[count++]) = (LoseId + line, line % size);
         }
         return count;
     }
+
+    private static PacketKind PacketOf(DatagramKind kind) => (PacketKind)((int)kind - FirstOfRing);
 
     private void Do(int id, Left left)
     {

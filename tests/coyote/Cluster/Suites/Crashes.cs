@@ -1,4 +1,5 @@
 using Membership.Totem;
+using Membership.Virtual;
 
 namespace Membership.Exploration.Cluster.Suites;
 
@@ -33,11 +34,11 @@ internal static class Crashes
             }),
         new ClusterSuite(
             "crash-while-synchronising", "I32, I33, I36: an exchange of lists or reports that a crash cuts off leaves neither members nor votes behind",
-            "one view of all three with the same groups", new Template { Options = Template.Options3 },
+            "one view of all three with the same groups", new Template { Options = Template.Options3, Prepare = world => Formation.BeginMerge(world, 2) },
             play =>
             {
                 play.Traffic(4);
-                play.CrashAndReturn(10);
+                play.CrashAndReturn(10, () => SomebodySynchronises(play));
                 play.CrashAndReturn(when: () => SomebodySynchronises(play));
                 play.Explore(90);
                 play.Settle();
@@ -106,9 +107,11 @@ internal static class Crashes
             }),
     ];
 
-    public static bool SomebodyForms(Play play)
+    private static bool SomebodyForms(Play play) => SomebodyForms(play.Hosts);
+
+    public static bool SomebodyForms(IReadOnlyList<Host> hosts)
     {
-        foreach (var host in play.Hosts)
+        foreach (var host in hosts)
         {
             if (host.Node is { State: TotemState.Commit or TotemState.Recovery or TotemState.Gather }) return true;
         }

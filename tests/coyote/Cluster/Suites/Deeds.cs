@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Membership.Totem;
 using Membership.Virtual;
 
@@ -35,15 +36,15 @@ internal static class Deeds
     }
 
     /// <summary>One machine dies at any time, with or without its neighbours being told, and comes back later.</summary>
-    public static void CrashAndReturn(this Play play, int steps = Steps, Func<bool>? when = null)
+    public static void CrashAndReturn(this Play play, int steps = Steps, Func<bool>? when = null, [CallerArgumentExpression(nameof(when))] string? whenText = null)
     {
         var host = play.ChooseHost();
         var isPowerLoss = play.Choose();
         var from = play.Choose(steps);
         var isDown = false;
         if (play.Choose()) play.LetTimePass(1, steps);
-        play.Offer(host.Position, () => { play.Crash(host, isPowerLoss); isDown = true; }, from, () => host.IsRunning && (when is null || when()));
-        play.Offer(host.Position, () => Return(play, host), from + play.Choose(steps / 2), () => isDown && !host.IsRunning);
+        play.Offer(host.Position, () => { play.Crash(host, isPowerLoss); isDown = true; }, from, () => host.IsRunning && (when is null || when()), whenText is null ? "crash" : $"crash when {whenText}");
+        play.Offer(host.Position, () => Return(play, host), from + play.Choose(steps / 2), () => isDown && !host.IsRunning, "return");
     }
 
     /// <summary>A process starts again, and its first session joins the group again.</summary>
@@ -71,7 +72,8 @@ internal static class Deeds
                     else play.Heal();
                 },
                 play.Choose(Steps),
-                () => done == turn);
+                () => done == turn,
+                turn % 2 == 0 ? "cut" : "heal");
         }
     }
 

@@ -5,6 +5,12 @@ namespace Membership.Exploration.Cluster.Suites;
 /// <summary>How rings come to be.</summary>
 internal static class Formation
 {
+    private const long ApartTime = 3_000_000_000;
+    private const long MergeMax = 10_000_000_000;
+
+    /// <summary>Steps for each machine, so that its messages of each kind come.</summary>
+    private const int StepsOfEach = 45;
+
     public static IEnumerable<ClusterSuite> All =>
     [
         Of(2), Of(3), Of(4),
@@ -12,16 +18,17 @@ internal static class Formation
             "merge-2-2",
             "I7, I10, I33, I37: two rings that find each other become one, whatever is lost on the way; each side's members come before its messages",
             "one view of all four",
-            new Template { Options = Template.Of(4), Prepare = world => SplitFor(world, 3_000_000_000) },
+            new Template { Options = Template.Of(4), Prepare = world => BeginMerge(world, 2) },
             play =>
             {
                 play.Traffic(4);
-                play.Offer(play.Hosts.Count, play.Heal, 0);
-                play.Lose(Kinds[play.Choose(Kinds.Length)], play.Choose(8));
+                play.Lose(KindsOfMerge[play.Choose(KindsOfMerge.Length)], play.Choose(8));
                 play.Explore(80);
                 play.Settle();
             }),
     ];
+
+    private static readonly DatagramKind[] KindsOfMerge = [DatagramKind.Heartbeat, DatagramKind.Join, DatagramKind.CommitToken, DatagramKind.Token, DatagramKind.Data];
 
     private static readonly DatagramKind[] Kinds = [DatagramKind.Handshake, DatagramKind.Heartbeat, DatagramKind.Join, DatagramKind.CommitToken, DatagramKind.Announce, DatagramKind.Token, DatagramKind.Data];
 
@@ -45,19 +52,27 @@ internal static class Formation
             }
             play.Traffic(3);
             for (var i = play.Choose(3); i > 0; i--) play.Lose(Kinds[play.Choose(Kinds.Length)], play.Choose(6));
-            play.Explore(90);
+            play.Explore(StepsOfEach * nodes);
             play.Settle();
         });
 
-    private static void SplitFor(World world, long nanoseconds)
+    /// <summary>The machines from a position on are cut off until each side has a ring of its own, then heard again, and time passes until the first of them wants one ring of all.</summary>
+    public static void BeginMerge(World world, int from)
     {
-        foreach (var (from, to) in Across(world.Hosts.Count)) world.Network.Cut(from, to, 0, 1);
-        world.RunTo(world.Now + nanoseconds);
+        Cut(world, from, 1);
+        world.RunTo(world.Now + ApartTime);
+        Cut(world, from, -1);
+        if (!world.RunTo(world.Now + MergeMax, () => Crashes.SomebodyForms(world.Hosts))) throw new InvalidOperationException("no merge began");
     }
 
-    private static IEnumerable<(int From, int To)> Across(int nodes) =>
-        from one in Enumerable.Range(0, nodes)
-        from other in Enumerable.Range(0, nodes)
-        where one < nodes / 2 != other < nodes / 2
-        select (one, other);
+    private static void Cut(World world, int from, int change)
+    {
+        foreach (var one in world.Hosts)
+        {
+            foreach (var other in world.Hosts)
+            {
+                if (one.Position < from != other.Position < from) world.Network.Cut(one.Position, other.Position, 0, change);
+            }
+        }
+    }
 }
