@@ -34,6 +34,32 @@ public sealed class EngineTests
         Assert.Equal(["never"], result.Rare);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_hang_is_told_with_the_very_input_that_does_not_end(bool isStateful)
+    {
+        // Neither the first of a block nor one at which the time is looked at: those would be right by chance.
+        const int Before = (2 * Campaign.BlockExecutions) + 101;
+        var (clock, calls, stuck) = (new Clock(), 0, Array.Empty<byte>());
+        var release = new ManualResetEventSlim();
+        var target = new Broken(input =>
+        {
+            if (calls++ != Broken.WarmUpRuns + Before) return 0;
+            stuck = input.ToArray();
+            clock.Now += TimeSpan.FromSeconds(3).Ticks;
+            release.Wait();
+            return 0;
+        })
+        { HasState = isStateful };
+
+        var failure = Assert.Single(new Campaign(() => target, 5, 1, [], hangLimit: TimeSpan.FromSeconds(2), clock).Run(100_000, null).Failures);
+        release.Set();   // the thread goes on to its end
+
+        Assert.Equal(("hang", "has not ended after 2 s", 2L), (failure.Kind, failure.Text, failure.Block));
+        Assert.Equal(stuck, failure.Input);
+    }
+
     [Fact]
     public void The_same_seed_makes_the_same_inputs_on_any_number_of_threads()
     {
@@ -89,14 +115,37 @@ public sealed class EngineTests
 
     private sealed class Broken(Parse parse, params string[] reasons) : Target
     {
+        /// <summary>Before a campaign begins, with the one seed.</summary>
+        public const int WarmUpRuns = 2;
+
         public static byte[] Seed { get; } = [1, 2, 3, 4, 5, 6, 7, 8];
 
         public override string Name => "test/broken";
 
         public override IReadOnlyList<string> Reasons { get; } = reasons.Length == 0 ? ["read"] : reasons;
 
+        public bool HasState { get; init; }
+
+        public override bool IsStateful => HasState;
+
         public override IEnumerable<Engine.Seed> Seeds() => [new Engine.Seed("eight", Seed)];
 
         public override int Run(ReadOnlySpan<byte> input) => parse(input);
+    }
+
+    /// <summary>Stands still but when a test moves it.</summary>
+    private sealed class Clock : TimeProvider
+    {
+        private long _now = 1;
+
+        public long Now
+        {
+            get => Volatile.Read(ref _now);
+            set => Volatile.Write(ref _now, value);
+        }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Now;
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Membership.Fuzz.Engine;
 
@@ -47,7 +48,13 @@ internal sealed class TargetResult(Target target)
 }
 
 /// <summary>Runs one target in blocks of executions on several threads. What happens in a block depends on seed and block number alone.</summary>
-internal sealed class Campaign(Func<Target> make, ulong seed, int jobs, IReadOnlyList<Seed> kept)
+/// <param name="make">A new instance of the target: one for each thread.</param>
+/// <param name="seed">Of all inputs.</param>
+/// <param name="jobs">Threads.</param>
+/// <param name="kept">Inputs beside the target's own seeds.</param>
+/// <param name="hangLimit">A run that takes longer is a hang; null: <see cref="HangLimitDefault"/>.</param>
+/// <param name="clock">Measures how long a run takes; null: the system's.</param>
+internal sealed class Campaign(Func<Target> make, ulong seed, int jobs, IReadOnlyList<Seed> kept, TimeSpan? hangLimit = null, TimeProvider? clock = null)
 {
     /// <summary>Executions of a block: a target with state begins anew with each.</summary>
     public const int BlockExecutions = 2048;
@@ -55,10 +62,15 @@ internal sealed class Campaign(Func<Target> make, ulong seed, int jobs, IReadOnl
     /// <summary>Failures told of one target; a broken parser would fill the disk.</summary>
     public const int FailuresMax = 5;
 
-    /// <summary>A run that takes longer is a hang.</summary>
-    public static readonly TimeSpan HangLimit = TimeSpan.FromSeconds(20);
+    /// <summary>A run that takes longer is a hang, unless a campaign says otherwise.</summary>
+    public static readonly TimeSpan HangLimitDefault = TimeSpan.FromSeconds(20);
 
     private const int DeadlineEvery = 64;
+
+    private static readonly TimeSpan LookForHangsEvery = TimeSpan.FromSeconds(1);
+
+    private readonly TimeSpan _hangLimit = hangLimit ?? HangLimitDefault;
+    private readonly TimeProvider _clock = clock ?? TimeProvider.System;
 
     private readonly Lock _gate = new();
     private long _nextBlock;
@@ -75,9 +87,9 @@ internal sealed class Campaign(Func<Target> make, ulong seed, int jobs, IReadOnl
         foreach (var worker in workers) worker.Start(executions, watch, time);
         foreach (var worker in workers)
         {
-            while (!worker.Join(TimeSpan.FromSeconds(1)))
+            while (!worker.Join(LookForHangsEvery))
             {
-                if (workers.Find(each => each.Since is { } since && since > HangLimit) is { } stuck) return Hung(result, stuck);
+                if (workers.Select(each => each.Hanging).FirstOrDefault(hanging => hanging is not null) is { } hanging) return Hung(result, hanging.Number, hanging.Input);
             }
         }
 
@@ -95,9 +107,9 @@ internal sealed class Campaign(Func<Target> make, ulong seed, int jobs, IReadOnl
     }
 
     // The thread cannot be stopped; the program ends soon.
-    private static TargetResult Hung(TargetResult result, Worker stuck)
+    private TargetResult Hung(TargetResult result, long number, byte[] input)
     {
-        result.Failures.Add(new Failure(result.Name, "hang", $"has not ended after {HangLimit.TotalSeconds} s", stuck.Input, stuck.Block));
+        result.Failures.Add(new Failure(result.Name, "hang", string.Create(CultureInfo.InvariantCulture, $"has not ended after {_hangLimit.TotalSeconds} s"), input, number / BlockExecutions));
         return result;
     }
 
@@ -133,7 +145,7 @@ internal sealed class Campaign(Func<Target> make, ulong seed, int jobs, IReadOnl
         private readonly long[] _hits;
         private Thread? _thread;
         private long _executions;
-        private byte[] _current = [];
+        private long _number;
         private long _startedAt;
 
         public Worker(Campaign campaign, Target target, IReadOnlyList<Seed> kept, TargetResult result)
@@ -146,12 +158,18 @@ internal sealed class Campaign(Func<Target> make, ulong seed, int jobs, IReadOnl
             foreach (var bytes in corpus) _judge.WarmUp(bytes);
         }
 
-        public long Block { get; private set; }
+        /// <summary>Number and input of the execution that has been going on for longer than the limit; null when there is none. Any thread.</summary>
+        public (long Number, byte[] Input)? Hanging
+        {
+            get
+            {
+                if (Volatile.Read(ref _startedAt) is not (var at and not 0) || _campaign._clock.GetElapsedTime(at) <= _campaign._hangLimit) return null;
 
-        /// <summary>For how long the run at hand has been going on; null between runs.</summary>
-        public TimeSpan? Since => Volatile.Read(ref _startedAt) is var at and not 0 ? Stopwatch.GetElapsedTime(at) : null;
-
-        public byte[] Input => _current;
+                // What hangs does not change its input: it stands in the mutator's buffer as it was given, also where a target's state went into it.
+                (long Number, byte[] Input) hanging = (Volatile.Read(ref _number), _mutator.Current.ToArray());
+                return Volatile.Read(ref _startedAt) == at ? hanging : null;   // else it has just ended
+            }
+        }
 
         public void Start(long executions, Stopwatch watch, TimeSpan? time)
         {
@@ -173,7 +191,6 @@ internal sealed class Campaign(Func<Target> make, ulong seed, int jobs, IReadOnl
         {
             while (_campaign.TryTakeBlock(executions, out var block, out var count))
             {
-                Block = block;
                 _target.Reset();
                 for (var number = 0; number < count; number++)
                 {
@@ -188,8 +205,8 @@ internal sealed class Campaign(Func<Target> make, ulong seed, int jobs, IReadOnl
             var random = new FuzzRandom(_campaign.Seed(_target.Name), (ulong)((block * BlockExecutions) + number));
             var input = _mutator.Next(ref random);
             if (!random.OneIn(4)) _target.Repair(input);
-            Volatile.Write(ref _startedAt, Stopwatch.GetTimestamp());
-            if (number % DeadlineEvery == 0 || _target.IsStateful) Remember(input);
+            Volatile.Write(ref _number, (block * BlockExecutions) + number);
+            Volatile.Write(ref _startedAt, _campaign._clock.GetTimestamp());
             var verdict = _judge.Run(input, out var reason);
             Volatile.Write(ref _startedAt, 0);
             _executions++;
@@ -202,12 +219,6 @@ internal sealed class Campaign(Func<Target> make, ulong seed, int jobs, IReadOnl
             var shrunk = _target.IsStateful ? input.ToArray() : _judge.Shrink(input);
             _campaign.Report(_result, new Failure(_target.Name, verdict.Value.Kind, verdict.Value.Text, shrunk, block));
             return false;
-        }
-
-        private void Remember(ReadOnlySpan<byte> input)
-        {
-            if (_current.Length != input.Length) _current = new byte[input.Length];
-            input.CopyTo(_current);
         }
     }
 

@@ -19,6 +19,9 @@ internal sealed class Mutator(IReadOnlyList<byte[]> corpus, IReadOnlyList<byte[]
     private readonly byte[] _buffer = new byte[2 * lengthMax];
     private int _length;
 
+    /// <summary>What <see cref="Next"/> returned last, with all that was repaired in it since.</summary>
+    public ReadOnlySpan<byte> Current => _buffer.AsSpan(0, _length);
+
     /// <summary>A mutated input; valid until the next call.</summary>
     public Span<byte> Next(ref FuzzRandom random)
     {
