@@ -9,6 +9,17 @@ using Membership.V1;
 
 namespace Membership.Fuzz.Targets;
 
+/// <summary>Reasons that a parser tells as sentences.</summary>
+internal static class Sentences
+{
+    /// <summary>Which of the known pieces a sentence has: a sentence that has none is one nobody counts, and whoever added it adds it here.</summary>
+    public static int Find(string[] known, string sentence)
+    {
+        var index = Array.FindIndex(known, piece => sentence.Contains(piece, StringComparison.Ordinal));
+        return index >= 0 ? index : throw new BrokenPromiseException($"a refusal that is in no list of reasons: {sentence}");
+    }
+}
+
 /// <summary>A node's first words to a witness.</summary>
 internal sealed class WitnessHelloTarget : Target
 {
@@ -48,7 +59,7 @@ internal sealed class WitnessHelloTarget : Target
         var bytes = input.ToArray();
         if (Protobuf.Read(WitnessHello.Parser, bytes) is not { } message) return 1;
         if (WitnessCodec.Read(message, out var why) is not null) return 0;
-        return 2 + Array.FindIndex(Texts, text => why.Contains(text, StringComparison.Ordinal));
+        return 2 + Sentences.Find(Texts, why);
     }
 
     internal static WitnessHello Hello() => new()
@@ -108,7 +119,7 @@ internal sealed class WitnessReportTarget : Target
         var bytes = input.ToArray();
         if (Protobuf.Read(WitnessReport.Parser, bytes) is not { } message) return 1;
         if (WitnessCodec.Read(message, _from, out var why) is not null) return 0;
-        return 2 + Array.FindIndex(Texts, text => why.Contains(text, StringComparison.Ordinal));
+        return 2 + Sentences.Find(Texts, why);
     }
 
     private static Seed Of(string name, Action<WitnessReport> change)
