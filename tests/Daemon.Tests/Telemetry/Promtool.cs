@@ -16,9 +16,6 @@ public sealed class PromtoolFactAttribute : FactAttribute
 /// <summary>Runs promtool.</summary>
 internal static class Promtool
 {
-    /// <summary>Collection of the tests that start it.</summary>
-    public const string Alone = "promtool";
-
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     public static bool IsThere { get; } = Find();

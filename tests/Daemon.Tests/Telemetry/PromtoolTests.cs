@@ -6,7 +6,7 @@ using Membership.V1;
 namespace Membership.Daemon.Tests.Telemetry;
 
 /// <summary>What promtool says about page and rules.</summary>
-[Collection(Promtool.Alone)]
+[Collection(AloneCollection.Name)]
 public sealed class PromtoolTests
 {
     [PromtoolFact]
@@ -37,7 +37,3 @@ public sealed class PromtoolTests
         Assert.True(test.Code == 0, test.Text);
     }
 }
-
-/// <summary>A process that is being started holds this one's open files for a moment, locks of state directories among them: no other test runs beside it.</summary>
-[CollectionDefinition(Promtool.Alone, DisableParallelization = true)]
-public sealed class PromtoolCollection;

@@ -5,7 +5,7 @@ using Membership.Daemon.Witness.Client;
 namespace Membership.Daemon.Tests.Witness;
 
 /// <summary>The commands that judge whether a node is fit for the witness's votes: real programs, their exit codes, time limits and children.</summary>
-[Collection(Telemetry.Promtool.Alone)]
+[Collection(AloneCollection.Name)]
 public sealed class HeuristicsTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
