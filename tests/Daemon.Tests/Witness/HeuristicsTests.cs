@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
 using Membership.Daemon.Witness.Client;
 
 namespace Membership.Daemon.Tests.Witness;
@@ -46,27 +44,44 @@ public sealed class HeuristicsTests : IDisposable
     [Fact]
     public async Task A_command_that_does_not_end_in_time_is_killed_with_its_children_while_the_others_run()
     {
-        var pids = Path.Combine(_directory.FullName, "pids");
-        var from = Stopwatch.GetTimestamp();
+        var (time, timeout, fifo) = (new HandTime(), TimeSpan.FromMilliseconds(500), Pipe("fifo"));
+        var running = HeuristicsRunner.RunAsync(
+            new HeuristicsOptions([["/bin/true"], ["/bin/sh", "-c", $"exec 3> {fifo.Path}; sleep 60 & echo $$ $! >&3; wait"]], timeout, timeout), time, CancellationToken.None);
+        using var reader = await fifo.ReadAsync();
+        var processes = await reader.ReadLineAsync().WaitAsync(Patience);
 
-        var failed = await RunAsync(TimeSpan.FromMilliseconds(500), ["/bin/true"], ["/bin/sh", "-c", $"sleep 60 & echo $! $$ > {pids}; wait"]);
+        time.Pass(timeout - TimeSpan.FromTicks(1));
+        Assert.False(running.IsCompleted);
+        time.Pass(TimeSpan.FromTicks(1));
+        var failed = await running.WaitAsync(Patience);
 
         Assert.EndsWith("did not end within 500ms and was killed", failed?.Outcome, StringComparison.Ordinal);
-        Assert.InRange(Stopwatch.GetElapsedTime(from), TimeSpan.FromMilliseconds(400), Patience / 2);
-        var (child, parent) = (await File.ReadAllTextAsync(pids)).Split(' ') is [var first, var second] ? (first, second.Trim()) : throw new InvalidDataException("no process ids");
-        await GoneAsync(child);
-        await GoneAsync(parent);
+        Assert.Equal(2, processes?.Split(' ').Length);
+        Assert.Equal("", await reader.ReadToEndAsync().WaitAsync(Patience));   // its end: both are gone
     }
 
     [Fact]
     public async Task Commands_run_beside_each_other_and_what_they_print_stops_none()
     {
-        var from = Stopwatch.GetTimestamp();
+        List<(Fifo Here, Fifo Go)> all = [.. Enumerable.Range(0, 8).Select(number => (Pipe($"here{number}"), Pipe($"go{number}")))];
+        var running = RunAsync(Patience, [.. all.Select(fifo => new[]
+        {
+            "/bin/sh", "-c", $"head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2; echo here > {fifo.Here.Path}; read go < {fifo.Go.Path}",
+        })]);
 
-        var failed = await RunAsync(Patience, [.. Enumerable.Repeat<string[]>(["/bin/sh", "-c", "head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2; sleep 1"], 8)]);
+        foreach (var (here, _) in all)
+        {
+            using var reader = await here.ReadAsync();   // all of them are there before any may go on
+            Assert.Equal("here", await reader.ReadLineAsync().WaitAsync(Patience));
+        }
+        Assert.False(running.IsCompleted);
+        foreach (var (_, go) in all)
+        {
+            await using var writer = await go.WriteAsync();
+            await writer.WriteLineAsync("go");
+        }
 
-        Assert.Null(failed);
-        Assert.InRange(Stopwatch.GetElapsedTime(from).TotalSeconds, 1, 7);   // one after the other they need eight
+        Assert.Null(await running.WaitAsync(Patience));
     }
 
     [Fact]
@@ -78,37 +93,21 @@ public sealed class HeuristicsTests : IDisposable
     [Fact]
     public async Task Who_stops_waiting_takes_the_commands_down_too()
     {
-        var pid = Path.Combine(_directory.FullName, "pid");
+        var fifo = Pipe("fifo");
         using var stop = new CancellationTokenSource();
-        var running = HeuristicsRunner.RunAsync(new HeuristicsOptions([["/bin/sh", "-c", $"echo $$ > {pid}; exec sleep 60"]], Patience, Patience), stop.Token);
-        using var limit = new CancellationTokenSource(Patience);
-        while (!File.Exists(pid) || new FileInfo(pid).Length == 0) await Task.Delay(5, limit.Token);
+        var running = HeuristicsRunner.RunAsync(
+            new HeuristicsOptions([["/bin/sh", "-c", $"exec 3> {fifo.Path}; echo here >&3; exec sleep 60"]], Patience, Patience), new HandTime(), stop.Token);
+        using var reader = await fifo.ReadAsync();
+        Assert.Equal("here", await reader.ReadLineAsync().WaitAsync(Patience));
 
         await stop.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running.WaitAsync(Patience));
-        await GoneAsync((await File.ReadAllTextAsync(pid)).Trim());
+        Assert.Equal("", await reader.ReadToEndAsync().WaitAsync(Patience));   // its end: it is gone
     }
+
+    private Fifo Pipe(string name) => new(Path.Combine(_directory.FullName, name));
 
     private static Task<(string Command, string Outcome)?> RunAsync(TimeSpan timeout, params string[][] commands) =>
-        HeuristicsRunner.RunAsync(new HeuristicsOptions(commands, timeout, timeout), CancellationToken.None);
-
-    // A killed process stays in the table until its parent has looked: that counts as gone.
-    private static async Task GoneAsync(string pid)
-    {
-        using var limit = new CancellationTokenSource(Patience);
-        while (IsRunning(int.Parse(pid, CultureInfo.InvariantCulture))) await Task.Delay(5, limit.Token);
-    }
-
-    private static bool IsRunning(int pid)
-    {
-        try
-        {
-            return File.ReadAllText($"/proc/{pid}/stat").Split(") ")[^1][0] is not ('Z' or 'X');
-        }
-        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
-    }
+        HeuristicsRunner.RunAsync(new HeuristicsOptions(commands, timeout, timeout), TimeProvider.System, CancellationToken.None);
 }

@@ -12,9 +12,12 @@ internal static class HeuristicsRunner
     private const string SearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     /// <summary>Null when every command ended with exit code 0 in time; otherwise the first that did not, and how it ended.</summary>
-    public static async Task<(string Command, string Outcome)?> RunAsync(HeuristicsOptions options, CancellationToken cancellationToken)
+    /// <param name="options">The commands, and how long each may take.</param>
+    /// <param name="time">Measures that.</param>
+    /// <param name="cancellationToken">Ends the wait; the commands are killed.</param>
+    public static async Task<(string Command, string Outcome)?> RunAsync(HeuristicsOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
-        var outcomes = await Task.WhenAll(options.Commands.Select(command => RunAsync(command, options.Timeout, cancellationToken)));
+        var outcomes = await Task.WhenAll(options.Commands.Select(command => RunAsync(command, options.Timeout, time, cancellationToken)));
         for (var i = 0; i < outcomes.Length; i++)
         {
             if (outcomes[i] is { } outcome) return (Printable.Text(string.Join(' ', options.Commands[i]), 200), outcome);
@@ -23,7 +26,7 @@ internal static class HeuristicsRunner
         return null;
     }
 
-    private static async Task<string?> RunAsync(IReadOnlyList<string> command, TimeSpan timeout, CancellationToken cancellationToken)
+    private static async Task<string?> RunAsync(IReadOnlyList<string> command, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo(command[0]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/" };
         foreach (var argument in command.Skip(1)) start.ArgumentList.Add(argument);
@@ -31,6 +34,8 @@ internal static class HeuristicsRunner
         start.Environment["PATH"] = SearchPath;
         start.Environment["LC_ALL"] = "C";
         using var process = new Process { StartInfo = start };
+        using var late = new CancellationTokenSource(timeout, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
         try
         {
             process.Start();
@@ -41,8 +46,6 @@ internal static class HeuristicsRunner
         }
 
         process.StandardInput.Close();
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(timeout);
         try
         {
             // What it prints is nobody's; but a full pipe must not stop it.

@@ -266,7 +266,7 @@ internal sealed class WitnessClient(
     {
         try
         {
-            var failure = await HeuristicsRunner.RunAsync(options.Heuristics, cancellationToken);
+            var failure = await HeuristicsRunner.RunAsync(options.Heuristics, TimeProvider.System, cancellationToken);
             await _inbox.Writer.WriteAsync(new Input.Heuristics(ring, failure), cancellationToken);
         }
         catch (OperationCanceledException)
