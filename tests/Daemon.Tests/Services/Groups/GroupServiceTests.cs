@@ -238,8 +238,9 @@ public sealed class GroupServiceTests
         var sending = SendUntilTheEndAsync(sender, level);
         var receiving = UntilGoneAsync(reader, sender.Self);
         var receipts = new List<Proto.Receipt>();
-        var end = ReceiptsUntilTheEndAsync(sender, receipts);
-        await Task.WhenAny(end, Task.Delay(TimeSpan.FromMilliseconds(200)));   // messages are under way
+        var underWay = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var end = ReceiptsUntilTheEndAsync(sender, receipts, underWay);
+        await Task.WhenAny(end, underWay.Task).WaitAsync(TestDaemons.Limit);
 
         await daemons[0].LeaveAsync();
         var failure = await end.WaitAsync(TestDaemons.Limit);
@@ -344,11 +345,15 @@ public sealed class GroupServiceTests
         }
     }
 
-    private static async Task<RpcException> ReceiptsUntilTheEndAsync(TestSession session, List<Proto.Receipt> receipts)
+    private static async Task<RpcException> ReceiptsUntilTheEndAsync(TestSession session, List<Proto.Receipt> receipts, TaskCompletionSource underWay)
     {
         try
         {
-            while (true) receipts.AddRange((await session.NextAsync(Proto.GroupEvent.EventOneofCase.Receipts)).Receipts.Receipts);
+            while (true)
+            {
+                receipts.AddRange((await session.NextAsync(Proto.GroupEvent.EventOneofCase.Receipts)).Receipts.Receipts);
+                underWay.TrySetResult();   // messages flow, and more follow
+            }
         }
         catch (RpcException ended)
         {
