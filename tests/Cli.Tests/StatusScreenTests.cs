@@ -231,7 +231,7 @@ public sealed class StatusScreenTests
         using var output = new LockedStream();
         var host = new CliHost(Stream.Null, output, Stream.Null) { Connector = FakeConnector.To(daemon), Time = new StoppedClock() };
         var run = Mbr.RunAsync(["status", "--watch"], host, interrupt.Token);
-        await Eventually(() => System.Text.Encoding.UTF8.GetString(output.ToArray()) is var text && text.Contains("view 53 ", StringComparison.Ordinal) && text.Contains("quorum QUORATE 5/5", StringComparison.Ordinal));
+        await output.UntilAsync("view 53 ", "quorum QUORATE 5/5");
         await interrupt.CancelAsync();
 
         Assert.Equal(0, await run);
@@ -253,15 +253,28 @@ public sealed class StatusScreenTests
         Assert.Contains("MB1503", run.Error, StringComparison.Ordinal);
     }
 
-    /// <summary>Can be read while it is written.</summary>
+    /// <summary>Can be read, and waited for, while it is written.</summary>
     private sealed class LockedStream : MemoryStream
     {
         private readonly Lock _lock = new();
+        private TaskCompletionSource _written = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>Waits until it holds all these.</summary>
+        public async Task UntilAsync(params string[] pieces)
+        {
+            while (true)
+            {
+                var more = Volatile.Read(ref _written).Task;
+                if (pieces.All(piece => System.Text.Encoding.UTF8.GetString(ToArray()).Contains(piece, StringComparison.Ordinal))) return;
+                await more.WaitAsync(TimeSpan.FromSeconds(30));
+            }
+        }
 
         public override void Write(byte[] buffer, int offset, int count)
         {
             lock (_lock)
                 base.Write(buffer, offset, count);
+            Interlocked.Exchange(ref _written, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
         }
 
         public override byte[] ToArray()
@@ -269,11 +282,5 @@ public sealed class StatusScreenTests
             lock (_lock)
                 return base.ToArray();
         }
-    }
-
-    private static async Task Eventually(Func<bool> condition)
-    {
-        for (var started = System.Diagnostics.Stopwatch.StartNew(); !condition(); await Task.Delay(10))
-            Assert.True(started.Elapsed < TimeSpan.FromSeconds(30), "not seen within 30 s");
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.RegularExpressions;
 using Membership.Namespaces;
 using Xunit;
@@ -62,7 +63,7 @@ public sealed partial class TwoNodeDocumentTests(ITestOutputHelper output) : Clu
     private async Task RunAsync(string machine, string script, bool isEventual)
     {
         var (code, printed, error) = Execute(machine, script);
-        for (var deadline = DateTime.UtcNow + EventuallyLimit; isEventual && code != 0 && DateTime.UtcNow < deadline; (code, printed, error) = Execute(machine, script))
+        for (var from = Stopwatch.GetTimestamp(); isEventual && code != 0 && Stopwatch.GetElapsedTime(from) < EventuallyLimit; (code, printed, error) = Execute(machine, script))
             await Task.Delay(TimeSpan.FromMilliseconds(200));
         Output.WriteLine($"{machine}$ {script}\n{printed}{error}");
         Assert.True(code == 0, $"{machine}: exit {code}: {script}\n{printed}{error}");

@@ -108,7 +108,7 @@ public sealed class CallTests
             async () => await server.Client().UnaryAsync(new Order { Wait = true }, deadline: DateTime.UtcNow.AddMilliseconds(200)));
 
         Assert.Equal(StatusCode.DeadlineExceeded, failure.StatusCode);
-        await Eventually(() => server.Service.Cancelled == 1);
+        await server.Service.Cancelled.WaitAsync(Patience);
     }
 
     [Fact]
@@ -123,7 +123,7 @@ public sealed class CallTests
 
         var failure = await Assert.ThrowsAsync<RpcException>(async () => await call);
         Assert.Equal(StatusCode.Cancelled, failure.StatusCode);
-        await Eventually(() => server.Service.Cancelled == 1);
+        await server.Service.Cancelled.WaitAsync(Patience);
     }
 
     [Theory]
@@ -167,7 +167,7 @@ public sealed class CallTests
 
         call.Dispose();
 
-        await Eventually(() => server.Service.Cancelled == 1);
+        await server.Service.Cancelled.WaitAsync(Patience);
         Assert.Equal(StatusCode.Cancelled, call.GetStatus().StatusCode);
     }
 
@@ -239,11 +239,5 @@ public sealed class CallTests
         Assert.Equal(StatusCode.Unimplemented, missing.StatusCode);
         Assert.Equal(StatusCode.Unimplemented, nowhere.StatusCode);
         Assert.Contains("no.such.Service", nowhere.Status.Detail, StringComparison.Ordinal);
-    }
-
-    private static async Task Eventually(Func<bool> condition)
-    {
-        using var limit = new CancellationTokenSource(Patience);
-        while (!condition()) await Task.Delay(5, limit.Token);
     }
 }

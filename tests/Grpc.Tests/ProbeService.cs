@@ -8,9 +8,10 @@ internal sealed class ProbeService : Probe.ProbeBase
 {
     public const string DetailsKey = "grpc-status-details-bin";
 
-    private int _cancelled;
+    private readonly TaskCompletionSource _cancelled = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public int Cancelled => Volatile.Read(ref _cancelled);
+    /// <summary>Ends when the server has cancelled a call that waited.</summary>
+    public Task Cancelled => _cancelled.Task;
 
     public TaskCompletionSource WaitReached { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -71,7 +72,7 @@ internal sealed class ProbeService : Probe.ProbeBase
             var cancelled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             using var registration = context.CancellationToken.Register(() =>
             {
-                Interlocked.Increment(ref _cancelled);
+                _cancelled.TrySetResult();
                 cancelled.TrySetResult();
             });
             await cancelled.Task;

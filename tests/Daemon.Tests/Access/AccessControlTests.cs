@@ -118,7 +118,8 @@ public sealed class AccessControlTests
         await Assert.ThrowsAsync<RpcException>(async () => await admin.SetVotesAsync(new SetVotesRequest { Node = 3, Votes = 5 }));
         await admin.WhoAmIAsync(new WhoAmIRequest());
 
-        var line = Assert.Single(await Eventually(() => server.Log.Of(6030)));
+        await server.Log.FirstOf(6030).WaitAsync(AccessServer.Patience);
+        var line = Assert.Single(server.Log.Of(6030));
         Assert.StartsWith("audit: cert:ops (admin) called membership.v1.AdminService/SetVotes { \"node\": 3, \"votes\": \"5\" }: Unimplemented", line, StringComparison.Ordinal);
     }
 
@@ -178,12 +179,5 @@ public sealed class AccessControlTests
         {
             call.Dispose();
         }
-    }
-
-    private static async Task<IReadOnlyList<string>> Eventually(Func<IReadOnlyList<string>> lines)
-    {
-        using var limit = new CancellationTokenSource(AccessServer.Patience);
-        while (lines().Count == 0) await Task.Delay(5, limit.Token);
-        return lines();
     }
 }

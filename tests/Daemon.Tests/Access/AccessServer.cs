@@ -135,10 +135,14 @@ internal sealed class AccessServer : IAsyncDisposable
 /// <summary>A few methods of different roles that do next to nothing.</summary>
 internal sealed class TestServices : MembershipService.MembershipServiceBase
 {
-    private int _floods;
+    private readonly TaskCompletionSource _floodBegan = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _floodEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Calls of <see cref="Subscribe"/> under way.</summary>
-    public int Floods => Volatile.Read(ref _floods);
+    /// <summary>Ends when <see cref="Subscribe"/> has been called.</summary>
+    public Task FloodBegan => _floodBegan.Task;
+
+    /// <summary>Ends when a call of <see cref="Subscribe"/> has ended.</summary>
+    public Task FloodEnded => _floodEnded.Task;
 
     public override Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context) => Task.FromResult(new GetStatusResponse());
 
@@ -152,14 +156,14 @@ internal sealed class TestServices : MembershipService.MembershipServiceBase
     public override async Task Subscribe(SubscribeRequest request, IServerStreamWriter<SubscribeResponse> responseStream, ServerCallContext context)
     {
         var much = new SubscribeResponse { Events = { new RingEvent { Message = new RingMessage { Payload = Google.Protobuf.ByteString.CopyFrom(new byte[64 * 1024]) } } } };
-        Interlocked.Increment(ref _floods);
+        _floodBegan.TrySetResult();
         try
         {
             while (true) await responseStream.WriteAsync(much, context.CancellationToken);
         }
         finally
         {
-            Interlocked.Decrement(ref _floods);
+            _floodEnded.TrySetResult();
         }
     }
 

@@ -169,9 +169,10 @@ public sealed class TlsTests
         await using var deaf = await TlsChannel.ConnectAsync(server.TcpAddress, files, CancellationToken.None);
 
         await deaf.WriteAsync(RawHttp2.Call("/membership.v1.MembershipService/Subscribe"));
-        await EventuallyAsync(() => server.Services.Floods == 1);
+        await server.Services.FloodBegan.WaitAsync(AccessServer.Patience);
         var from = Stopwatch.GetTimestamp();
-        await EventuallyAsync(() => server.Listener.Count == 0 && server.Services.Floods == 0);
+        await server.Services.FloodEnded.WaitAsync(AccessServer.Patience);
+        await EventuallyAsync(() => server.Listener.Count == 0);   // the connection is put away a moment later
 
         Assert.InRange(Stopwatch.GetElapsedTime(from), HalfOpenConnections.CutAfter / 2, HalfOpenConnections.CutAfter * 2);
     }

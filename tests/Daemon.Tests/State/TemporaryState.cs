@@ -36,9 +36,14 @@ internal sealed class TemporaryState : IDisposable
 /// <summary>Remembers what the persistence thread said; read it after the directory was disposed.</summary>
 internal sealed class Sink : IReservationSink
 {
+    private readonly TaskCompletionSource<string> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public ulong? Reserved { get; private set; }
 
-    public string? Failure { get; private set; }
+    public string? Failure => _failed.Task.IsCompleted ? _failed.Task.Result : null;
+
+    /// <summary>Ends when a write has failed.</summary>
+    public Task<string> Failed => _failed.Task;
 
     void IReservationSink.Reserved(ulong upTo) => Reserved = upTo;
 
@@ -46,7 +51,7 @@ internal sealed class Sink : IReservationSink
 
     void IReservationSink.QuorumPersisted(QuorumRecord record) => Persisted = record;
 
-    void IReservationSink.ReservationFailed(string message) => Failure = message;
+    void IReservationSink.ReservationFailed(string message) => _failed.TrySetResult(message);
 }
 
 /// <summary>A test that needs root; skipped, with this reason, without.</summary>

@@ -85,14 +85,23 @@ public sealed class CallMetricTests
         var calls = new CallMetrics(TimeProvider.System);
         var directory = Directory.CreateTempSubdirectory("membership-calls-");
         var socket = Path.Combine(directory.FullName, "api.sock");
-        await using (var server = await GrpcServer.StartAsync(new GrpcServerSettings { SocketPath = socket, Options = calls.Measure(new GrpcServerOptions()) }, map => map.MapGrpcService(new TestServices()), CancellationToken.None))
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var measured = calls.Measure(new GrpcServerOptions());
+        var options = measured with
+        {
+            Ended = (context, status) =>
+            {
+                measured.Ended?.Invoke(context, status);
+                ended.TrySetResult();
+            },
+        };
+        await using (var server = await GrpcServer.StartAsync(new GrpcServerSettings { SocketPath = socket, Options = options }, map => map.MapGrpcService(new TestServices()), CancellationToken.None))
         {
             using var channel = UnixChannel.Open(socket);
             using var watch = new MembershipService.MembershipServiceClient(channel).WatchViews(new WatchViewsRequest());
             Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Limit));
             watch.Dispose();
-            using var limit = new CancellationTokenSource(Limit);
-            while (calls.Read().Ended.Count == 0) await Task.Delay(5, limit.Token);
+            await ended.Task.WaitAsync(Limit);
         }
         directory.Delete(true);
 
@@ -110,8 +119,7 @@ public sealed class CallMetricTests
         Directory.Delete(node.Path("disk"), recursive: true);
 
         state.Request(1_000_000, sink);
-        using var limit = new CancellationTokenSource(Limit);
-        while (sink.Failure is null) await Task.Delay(5, limit.Token);
+        await sink.Failed.WaitAsync(Limit);
 
         Assert.Contains("\nmembership_disk_errors_total 1\n", (await node.GetAsync("metrics")).Text, StringComparison.Ordinal);
         Assert.Contains("[-] disk: writing to the state directory failed lately", (await node.GetAsync("healthz?verbose")).Text, StringComparison.Ordinal);
