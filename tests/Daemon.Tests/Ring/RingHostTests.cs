@@ -13,6 +13,8 @@ using Xunit.Abstractions;
 namespace Membership.Daemon.Tests.Ring;
 
 /// <summary>Whole hosts in one process on loopback: real sockets, real time; each wait is for a state, with a limit.</summary>
+/// <remarks>Beside other tests a ring thread may have to wait for a processor for longer than a token may take, and the ring changes its view.</remarks>
+[Collection(AloneCollection.Name)]
 public sealed class RingHostTests(ITestOutputHelper output)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
