@@ -102,7 +102,9 @@ public class SplitTests(ITestOutputHelper output) : QuorumTest(output)
         Cluster.Network.Split([1], [2]);
         await Eventually.HoldsAsync("both quorate alone", SettleLimit, () => Recorders.All(recorder => recorder.Current is { Quorate: true, View.Members.Count: 1 }));
 
-        await Assert.ThrowsAsync<Xunit.Sdk.XunitException>(NeverTwoSidesAsync);
+        var told = await Assert.ThrowsAsync<Xunit.Sdk.XunitException>(NeverTwoSidesAsync);
+
+        Assert.Matches("^two sides were quorate for [0-9.]+ ms: node (?<one>[12]) in \\S+ of \\k<one>/\\S+ \\(.+\\) from [0-9]+ and node (?!\\k<one>)(?<other>[12]) in \\S+ of \\k<other>/\\S+ \\(.+\\) from [0-9]+$", told.Message);
     }
 
     [RootFact]
