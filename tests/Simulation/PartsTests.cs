@@ -32,6 +32,14 @@ public class PartsTests
     }
 
     [Fact]
+    public void The_numbers_of_a_seed_are_those_of_xoshiro256_seeded_by_split_mix_so_that_kept_seeds_stay_what_they_are()
+    {
+        var random = new SeededRandom(33);
+
+        Assert.Equal([0x562e55bb050d2eb0, 0xa545fa7018ca9897, 0x1e9fc95e704d8a22], new[] { random.NextUInt64(), random.NextUInt64(), random.NextUInt64() });
+    }
+
+    [Fact]
     public void A_write_that_a_crash_interrupts_is_not_read_back_and_a_damaged_one_is_skipped_over()
     {
         var disk = new VirtualDisk();

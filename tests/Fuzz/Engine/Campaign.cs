@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Membership.Virtual;
 
 namespace Membership.Fuzz.Engine;
 
@@ -222,5 +223,5 @@ internal sealed class Campaign(Func<Target> make, ulong seed, int jobs, IReadOnl
         }
     }
 
-    private ulong Seed(string name) => seed ^ FuzzRandom.Hash(name);
+    private ulong Seed(string name) => seed ^ Xoshiro256.Hash(name);
 }
