@@ -2,13 +2,18 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Membership.Fuzz.Engine;
+using Membership.Virtual;
 
 namespace Membership.Fuzz;
 
 /// <summary>Campaigns against one parser or all of them, from a shell.</summary>
 internal static class CommandLine
 {
-    private const int Usage = 64;
+    private const int JobsMax = 1024;
+    private const ulong SecondsMax = 365 * 24 * 3600;
+
+    private static readonly string[] WithValue = ["target", "executions", "seconds", "jobs", "seed", "keep", "replay", "block", "write-corpus"];
+    private static readonly string[] Alone = ["json", "list"];
 
     private const string Help = """
         --target NAME|all [--executions N | --seconds S] [--jobs J] [--seed B] [--json] [--keep DIR]
@@ -20,30 +25,21 @@ internal static class CommandLine
         exit code: 0 only when nothing failed and every reason of every target was met at least 100 times (else the campaign is void)
         """;
 
-    public static int Main(string[] args)
-    {
-        if (Parse(args) is not { } options)
-        {
-            Console.Error.WriteLine(Help);
-            return Usage;
-        }
+    public static int Main(string[] args) => CommandOptions.Run(args, WithValue, Alone, Help, Run);
 
-        if (options.ContainsKey("list")) return List();
-        if (options.TryGetValue("write-corpus", out var folder))
+    private static int Run(CommandOptions options)
+    {
+        if (options.Has("list")) return List();
+        if (options.Text("write-corpus") is { } folder)
         {
             foreach (var make in TargetTable.All) Console.WriteLine($"{make().Name}: {Corpus.Write(folder, make())} seeds");
             return 0;
         }
 
-        var name = options.GetValueOrDefault("target", "all");
+        var name = options.Text("target") ?? "all";
         List<Func<Target>> targets = [.. TargetTable.All.Where(make => name == "all" || make().Name == name || make().Name.StartsWith(name + "/", StringComparison.Ordinal))];
-        if (targets.Count == 0)
-        {
-            Console.Error.WriteLine($"there is no target {name}; --list names them");
-            return Usage;
-        }
-
-        if (options.TryGetValue("replay", out var file)) return Replay(targets[0](), Corpus.ReadFile(file));
+        if (targets.Count == 0) throw new UsageException($"--target {name}: there is no such target; --list names them");
+        if (options.Text("replay") is { } file) return Replay(targets[0](), Corpus.ReadFile(file));
         return Many(targets, options);
     }
 
@@ -67,12 +63,13 @@ internal static class CommandLine
         return verdict is null ? 0 : 1;
     }
 
-    private static int Many(List<Func<Target>> targets, Dictionary<string, string> options)
+    private static int Many(List<Func<Target>> targets, CommandOptions options)
     {
-        var seed = Number(options, "seed", 1);
-        var jobs = (int)Number(options, "jobs", 1);
-        var seconds = options.ContainsKey("seconds") ? Number(options, "seconds", 0) : (ulong?)null;
-        var executions = Number(options, "executions", seconds is null ? 2_000_000 : ulong.MaxValue >> 2);
+        var seed = options.Number("seed", 1);
+        var jobs = options.Count("jobs", 1, min: 1, JobsMax);
+        var seconds = options.Has("seconds") ? options.Number("seconds", 0, max: SecondsMax) : (ulong?)null;
+        var executions = options.Number("executions", seconds is null ? 2_000_000 : ulong.MaxValue >> 2, max: ulong.MaxValue >> 2);
+        var block = options.Has("block") ? (long)options.Number("block", 0, max: long.MaxValue / Campaign.BlockExecutions) : (long?)null;
         var weights = targets.Sum(make => make().Weight);
         var watch = Stopwatch.StartNew();
         var results = new List<TargetResult>();
@@ -82,16 +79,16 @@ internal static class CommandLine
             var target = make();
             var share = (double)target.Weight / weights;
             var campaign = new Campaign(make, seed, jobs, Corpus.Read(target.Name));
-            var result = options.TryGetValue("block", out var block)
-                ? campaign.RunBlock(long.Parse(block, CultureInfo.InvariantCulture))
+            var result = block is { } one
+                ? campaign.RunBlock(one)
                 : campaign.Run((long)Math.Ceiling(executions * share), seconds is { } s ? TimeSpan.FromSeconds(s * share) : null);
             results.Add(result);
-            Tell(result, options.ContainsKey("json"));
-            Keep(result, options.GetValueOrDefault("keep", "fuzz-failures"), seed);
+            Tell(result, options.Has("json"));
+            Keep(result, options.Text("keep") ?? "fuzz-failures", seed);
             if (result.Failures.Exists(failure => failure.Kind == "hang")) break;
         }
 
-        return Sum(results, watch.Elapsed, options.ContainsKey("json"));
+        return Sum(results, watch.Elapsed, options.Has("json"));
     }
 
     private static void Tell(TargetResult result, bool json)
@@ -142,24 +139,5 @@ internal static class CommandLine
             CultureInfo.InvariantCulture,
             $"fuzzer: {executions} executions in {elapsed.TotalSeconds:F0} s ({rate:F0}/s per core), {results.Count(result => result.IsWell)} targets well, {failed} failed, {empty} void"));
         return results.TrueForAll(result => result.IsWell) ? 0 : 1;
-    }
-
-    private static ulong Number(Dictionary<string, string> options, string name, ulong otherwise) =>
-        options.TryGetValue(name, out var text) ? ulong.Parse(text, CultureInfo.InvariantCulture) : otherwise;
-
-    private static Dictionary<string, string>? Parse(string[] args)
-    {
-        string[] withValue = ["target", "executions", "seconds", "jobs", "seed", "keep", "replay", "block", "write-corpus"];
-        string[] alone = ["json", "list"];
-        var options = new Dictionary<string, string>();
-        for (var i = 0; i < args.Length; i++)
-        {
-            var name = args[i].StartsWith("--", StringComparison.Ordinal) ? args[i][2..] : "";
-            if (alone.Contains(name)) options[name] = "";
-            else if (withValue.Contains(name) && i + 1 < args.Length) options[name] = args[++i];
-            else return null;
-        }
-
-        return options;
     }
 }

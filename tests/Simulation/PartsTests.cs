@@ -39,6 +39,17 @@ public class PartsTests
         Assert.Equal([0x562e55bb050d2eb0, 0xa545fa7018ca9897, 0x1e9fc95e704d8a22], new[] { random.NextUInt64(), random.NextUInt64(), random.NextUInt64() });
     }
 
+    [Theory]
+    [InlineData("--seed", "x")]
+    [InlineData("--nodes", "0")]
+    [InlineData("--nodes", "65")]
+    [InlineData("--minutes", "soon")]
+    [InlineData("--skip", "1,two")]
+    [InlineData("--keep", "1,-2", "--seed", "1")]
+    [InlineData("--seeds")]
+    [InlineData("--no-such-option")]
+    public void A_wrong_word_or_number_ends_with_the_exit_code_of_a_wrong_call(params string[] words) => Assert.Equal(CommandOptions.UsageExit, CommandLine.Main(words));
+
     [Fact]
     public void A_write_that_a_crash_interrupts_is_not_read_back_and_a_damaged_one_is_skipped_over()
     {
