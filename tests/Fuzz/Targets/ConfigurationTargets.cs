@@ -50,25 +50,38 @@ internal static class Yaml
     public static Seed Text(string name, string text) => new(name, Encoding.UTF8.GetBytes(text));
 }
 
-/// <summary>The configuration of a cluster.</summary>
-internal sealed class ConfigurationTarget : Target
+/// <summary>A YAML file of ours: what was read, or all that is wrong with it.</summary>
+internal abstract class YamlTarget : Target
 {
-    public override string Name => "configuration/membership";
-
     public override IReadOnlyList<string> Reasons => Yaml.Reasons;
 
     public override bool IsText => true;
-
-    public override int LengthMax => 1024;
 
     // YamlDotNet makes an object for each token, the tree one for each node, and each mistake is a sentence (at most 100).
     public override long AllocationMax(int length) => (700L * length) + (400 * 1024);
 
     public override int RateMin => 0;
 
-    public override int Weight => 4;
-
     public override IReadOnlyList<byte[]> Words => Yaml.Words;
+
+    public override int Run(ReadOnlySpan<byte> input)
+    {
+        var isRead = Read(input, out var mistakes);
+        Yaml.Check(mistakes);
+        if (isRead != (mistakes.Count == 0)) throw new BrokenPromiseException(isRead ? "a configuration and mistakes" : "neither a configuration nor a mistake");
+        return Yaml.ReasonOf(mistakes);
+    }
+
+    /// <summary>True when there is a configuration.</summary>
+    protected abstract bool Read(ReadOnlySpan<byte> input, out IReadOnlyList<Mistake> mistakes);
+}
+
+/// <summary>The configuration of a cluster.</summary>
+internal sealed class ConfigurationTarget : YamlTarget
+{
+    public override string Name => "configuration/membership";
+
+    public override int Weight => 4;
 
     public override IEnumerable<Seed> Seeds()
     {
@@ -100,33 +113,22 @@ internal sealed class ConfigurationTarget : Target
         yield return Yaml.Text("nothing", "# nothing\n");
     }
 
-    public override int Run(ReadOnlySpan<byte> input)
+    protected override bool Read(ReadOnlySpan<byte> input, out IReadOnlyList<Mistake> mistakes)
     {
         var result = ConfigurationReader.Read("membership.yaml", input, null);
-        Yaml.Check(result.Mistakes);
-        if ((result.Configuration is null) != (result.Mistakes.Count > 0)) throw new BrokenPromiseException("a configuration and mistakes");
-        return Yaml.ReasonOf(result.Mistakes);
+        mistakes = result.Mistakes;
+        return result.Configuration is not null;
     }
 }
 
 /// <summary>The configuration of a witness.</summary>
-internal sealed class WitnessConfigurationTarget : Target
+internal sealed class WitnessConfigurationTarget : YamlTarget
 {
     public override string Name => "configuration/witness";
 
-    public override IReadOnlyList<string> Reasons => Yaml.Reasons;
-
-    public override bool IsText => true;
-
     public override int LengthMax => 512;
 
-    public override long AllocationMax(int length) => (700L * length) + (400 * 1024);
-
-    public override int RateMin => 0;
-
     public override int Weight => 2;
-
-    public override IReadOnlyList<byte[]> Words => Yaml.Words;
 
     public override IEnumerable<Seed> Seeds()
     {
@@ -142,13 +144,12 @@ internal sealed class WitnessConfigurationTarget : Target
         yield return Yaml.Text("nothing", "#\n");
     }
 
-    public override int Run(ReadOnlySpan<byte> input)
+    protected override bool Read(ReadOnlySpan<byte> input, out IReadOnlyList<Mistake> mistakes)
     {
-        var mistakes = new MistakeList("witness.yaml");
-        var configuration = WitnessServerConfiguration.Read("witness.yaml", input, mistakes);
-        Yaml.Check(mistakes.Mistakes);
-        if ((configuration is null) == mistakes.IsEmpty) throw new BrokenPromiseException("neither a configuration nor a mistake");
-        return Yaml.ReasonOf(mistakes.Mistakes);
+        var list = new MistakeList("witness.yaml");
+        var configuration = WitnessServerConfiguration.Read("witness.yaml", input, list);
+        mistakes = list.Mistakes;
+        return configuration is not null;
     }
 }
 

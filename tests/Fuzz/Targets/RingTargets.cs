@@ -16,6 +16,32 @@ internal static class RingExamples
     public static byte[] Cut(byte[] buffer, int length) => buffer[1..length];
 }
 
+/// <summary>Writes what was read, reads that again and writes it again. Another table of nodes than ours is translated when it is read; what is written is in ours, and stays as it is.</summary>
+/// <param name="bytesMax">Of what is written.</param>
+/// <param name="write">Writes what was read.</param>
+/// <param name="readAgain">Reads into another instance.</param>
+/// <param name="writeAgain">Writes that one.</param>
+internal sealed class SecondReading(int bytesMax, Writer write, Reader readAgain, Writer writeAgain)
+{
+    private readonly byte[] _once = new byte[bytesMax];
+    private readonly byte[] _twice = new byte[bytesMax];
+
+    /// <summary>Throws when what was read does not read again as itself.</summary>
+    /// <param name="what">That was read.</param>
+    public void Check(string what)
+    {
+        var length = write(_once);
+        if (!readAgain(_once.AsSpan(1, length - 1)) || writeAgain(_twice) != length || !_twice.AsSpan(0, length).SequenceEqual(_once.AsSpan(0, length)))
+            throw new BrokenPromiseException($"{what} that was read is not read again");
+    }
+}
+
+/// <summary>Writes a packet with its kind byte; returns its length.</summary>
+internal delegate int Writer(Span<byte> buffer);
+
+/// <summary>Reads a packet without its kind byte.</summary>
+internal delegate bool Reader(ReadOnlySpan<byte> bytes);
+
 /// <summary>The ring's token behind its kind byte.</summary>
 internal sealed class TokenTarget : Target
 {
@@ -79,9 +105,13 @@ internal sealed class TokenTarget : Target
 internal sealed class CommitTokenTarget : Target
 {
     private readonly CommitToken _token = new(RingExamples.Table);
-    private readonly CommitToken _again = new(RingExamples.Table);
-    private readonly byte[] _written = new byte[CommitToken.BytesMax];
-    private readonly byte[] _twice = new byte[CommitToken.BytesMax];
+    private readonly SecondReading _second;
+
+    public CommitTokenTarget()
+    {
+        var again = new CommitToken(RingExamples.Table);
+        _second = new SecondReading(CommitToken.BytesMax, _token.Write, again.TryRead, again.Write);
+    }
 
     public override string Name => "totem/commit-token";
 
@@ -104,10 +134,7 @@ internal sealed class CommitTokenTarget : Target
     {
         if (_token.TryRead(input))
         {
-            // Another table than ours is translated: what is written is in ours, and reads to the same.
-            var length = _token.Write(_written);
-            if (!_again.TryRead(_written.AsSpan(1, length - 1)) || _again.Write(_twice) != length || !_twice.AsSpan(0, length).SequenceEqual(_written.AsSpan(0, length)))
-                throw new BrokenPromiseException("a commit token that was read is not read again");
+            _second.Check("a commit token");
             return 0;
         }
 
@@ -135,9 +162,13 @@ internal sealed class CommitTokenTarget : Target
 internal sealed class JoinTarget : Target
 {
     private readonly JoinMessage _join = new(RingExamples.Table);
-    private readonly JoinMessage _again = new(RingExamples.Table);
-    private readonly byte[] _written = new byte[JoinMessage.BytesMax];
-    private readonly byte[] _twice = new byte[JoinMessage.BytesMax];
+    private readonly SecondReading _second;
+
+    public JoinTarget()
+    {
+        var again = new JoinMessage(RingExamples.Table);
+        _second = new SecondReading(JoinMessage.BytesMax, _join.Write, again.TryRead, again.Write);
+    }
 
     public override string Name => "totem/join";
 
@@ -157,9 +188,7 @@ internal sealed class JoinTarget : Target
     {
         if (_join.TryRead(input))
         {
-            var length = _join.Write(_written);
-            if (!_again.TryRead(_written.AsSpan(1, length - 1)) || _again.Write(_twice) != length || !_twice.AsSpan(0, length).SequenceEqual(_written.AsSpan(0, length)))
-                throw new BrokenPromiseException("a Join that was read is not read again");
+            _second.Check("a Join");
             return 0;
         }
 
