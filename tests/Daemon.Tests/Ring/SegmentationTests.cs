@@ -13,7 +13,7 @@ public sealed partial class SegmentationTests
 {
     private const int NewNetwork = 0x4000_0000;
 
-    [RootFact]
+    [RootFact("enters a network namespace")]
     public void Segments_longer_than_the_device_takes_are_counted_and_the_shorter_rest_arrives()
     {
         InNamespace(mtu: 1500, () =>
@@ -28,7 +28,7 @@ public sealed partial class SegmentationTests
         });
     }
 
-    [RootFact]
+    [RootFact("enters a network namespace")]
     public void Being_too_long_once_does_not_give_up_segmentation()
     {
         InNamespace(mtu: 1500, () =>
@@ -44,7 +44,7 @@ public sealed partial class SegmentationTests
         });
     }
 
-    [RootFact]
+    [RootFact("enters a network namespace")]
     public void A_network_without_a_way_is_counted_as_unreachable_and_other_peers_get_theirs()
     {
         InNamespace(mtu: 1500, () =>

@@ -188,7 +188,7 @@ public sealed class StateDirectoryTests
         Assert.False(File.Exists(temporary.File("ring.new")));
     }
 
-    [RootFact]
+    [RootFact("mounts a file system")]
     public void A_full_disk_fails_the_request_with_path_and_errno_and_keeps_the_old_number()
     {
         using var temporary = new TemporaryState();

@@ -53,12 +53,3 @@ internal sealed class Sink : IReservationSink
 
     void IReservationSink.ReservationFailed(string message) => _failed.TrySetResult(message);
 }
-
-/// <summary>A test that needs root; skipped, with this reason, without.</summary>
-internal sealed class RootFactAttribute : FactAttribute
-{
-    public RootFactAttribute()
-    {
-        if (Environment.UserName != "root") Skip = "mounts a file system or enters a network namespace, which needs root";
-    }
-}
