@@ -71,8 +71,14 @@ internal sealed class FakeDaemon : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await GoAsync();
-        Directory.Delete(_directory, recursive: true);
+        try
+        {
+            await GoAsync();
+        }
+        finally
+        {
+            Directory.Delete(_directory, recursive: true);
+        }
     }
 }
 

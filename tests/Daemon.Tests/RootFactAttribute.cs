@@ -1,5 +1,3 @@
-using Xunit;
-
 namespace Membership;
 
 /// <summary>A test that needs root; skipped, with the reason, without.</summary>

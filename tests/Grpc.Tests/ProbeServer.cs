@@ -79,9 +79,15 @@ internal sealed class ProbeServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var channel in _channels) channel.Dispose();
-        await _server.DisposeAsync();
-        Directory.Delete(_directory, recursive: true);
+        try
+        {
+            foreach (var channel in _channels) channel.Dispose();
+            await _server.DisposeAsync();
+        }
+        finally
+        {
+            Directory.Delete(_directory, recursive: true);
+        }
     }
 
     private static (TlsFiles Server, TlsFiles Client) MakeCertificates(string directory)

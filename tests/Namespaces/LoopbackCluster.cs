@@ -108,9 +108,15 @@ public sealed class LoopbackCluster : IAsyncDisposable
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
-        foreach (var api in _apis) api?.Dispose();
-        for (var node = 1; node <= _nodes; node++) Kill(node);
-        if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);   // disposing again does nothing
+        try
+        {
+            foreach (var api in _apis) api?.Dispose();
+            for (var node = 1; node <= _nodes; node++) Kill(node);
+        }
+        finally
+        {
+            if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);   // disposing again does nothing
+        }
         return ValueTask.CompletedTask;
     }
 

@@ -120,9 +120,15 @@ internal sealed class AccessServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var each in _owned) each.Dispose();
-        if (_server is not null) await _server.DisposeAsync();
-        _directory.Delete(true);
+        try
+        {
+            foreach (var each in _owned) each.Dispose();
+            if (_server is not null) await _server.DisposeAsync();
+        }
+        finally
+        {
+            _directory.Delete(true);
+        }
     }
 
     private GrpcChannel Own(GrpcChannel channel)

@@ -3,7 +3,6 @@ using System.Net;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Membership.Daemon.Ring;
-using Membership.Daemon.Tests.State;
 using Membership.Links;
 
 namespace Membership.Daemon.Tests.Ring;

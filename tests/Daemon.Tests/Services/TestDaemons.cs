@@ -63,8 +63,14 @@ internal sealed class TestDaemons : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var daemon in All) await daemon.DisposeAsync();
-        _directory.Delete(true);
+        try
+        {
+            foreach (var daemon in All) await daemon.DisposeAsync();
+        }
+        finally
+        {
+            _directory.Delete(true);
+        }
     }
 }
 
