@@ -13,7 +13,7 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" || exit 74
 stages=(packages restore build launchers+format+model tests campaign explore mutants fuzz)
 campaign_seeds=2300                   # of five nodes, at least 50 simulated hours
 explore_iterations=500                # schedules of each suite of tests/coyote, at least 20 000 in all
-explore_iterations_deep=25000         # at least a million in all
+explore_iterations_deep=16000         # at least a million in all
 mutants_picked=3                      # planted bugs looked for each time: others with each commit and day
 hang_limit=6min                       # a test project that says nothing for so long is stopped and has failed
 results=$PWD/.build/test-results

@@ -4,7 +4,7 @@
 #   bench/stalled/run.sh [--stalled 100] [--rate 10000] [--size 64] [--seconds 15] [--rounds 3]
 #
 # Three daemons in namespaces, one reading and sending member at each, together --rate messages/s. Each round measures twice: without, and with
-# --stalled members at node 1 that join when the measured time begins and never read. Prints how far the resident memory of node 1's daemon rose,
+# --stalled members at node 1 that join before the warm-up (3 s) and never read: they are cut off in the measured time. Prints how far the resident memory of node 1's daemon rose,
 # and the latency of everybody's messages at the others. Only ratios inside one run count. Needs root, iproute2, jq.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

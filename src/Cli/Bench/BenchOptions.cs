@@ -26,6 +26,6 @@ internal sealed record BenchOptions(
     /// <summary>Of a group: begin once it has so many members.</summary>
     public int Members { get; init; } = 1;
 
-    /// <summary>Of a group: further members at the same daemon, each with a connection of its own, that join with the measured time and never read.</summary>
+    /// <summary>Of a group: further members at the same daemon, each with a connection of its own, that join before the warm-up and never read.</summary>
     public int Stalled { get; init; }
 }

@@ -41,11 +41,11 @@ internal sealed class CpgBench(CommandContext context, BenchOptions options, str
         var load = options.ReceiveOnly ? Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, sending.Token) : Task.Run(() => client.LoadAsync(sending.Token, cancellationToken), CancellationToken.None);
         try
         {
+            var growth = DaemonMemory.GrowthAsync(daemon.ProcessId, sending.Token);
+            await stalled.JoinAsync(options.Stalled, cancellationToken);
             await WhileHealthyAsync(options.WarmUp, [reader, load], cancellationToken);
             var before = await CostAsync(daemon, cancellationToken);
-            var growth = DaemonMemory.GrowthAsync(daemon.ProcessId, sending.Token);
             _window.Open();
-            await stalled.JoinAsync(options.Stalled, cancellationToken);
             await WhileHealthyAsync(options.Measured, [reader, load], cancellationToken);
             _window.Close();
             var cost = (await CostAsync(daemon, cancellationToken)).Since(before);

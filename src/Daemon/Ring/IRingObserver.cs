@@ -75,8 +75,8 @@ internal interface IRingObserver
     void BatchEnd(Instant now);
 
     /// <summary>How long the ring thread should stand back now, for the sake of clients that cannot keep up. After each <see cref="BatchEnd"/>.</summary>
-    /// <remarks>The token waits meanwhile, and with it the whole ring: a few milliseconds at most.</remarks>
-    TimeSpan StandBack(Instant now) => TimeSpan.Zero;
+    /// <remarks>A token that comes waits meanwhile, and with it the whole ring: never longer than <paramref name="max"/>.</remarks>
+    TimeSpan StandBack(Instant now, TimeSpan max) => TimeSpan.Zero;
 
     /// <summary>The node has left; only the <see cref="BatchEnd"/> of this turn follows.</summary>
     void Left(Instant now);

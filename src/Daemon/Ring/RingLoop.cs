@@ -27,7 +27,11 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     /// <summary>The node promises to have left within its token timeout; beyond this the host stops without it.</summary>
     private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(15);
 
+    /// <summary>The longest this thread stands back for its clients in one turn, whatever the timing.</summary>
+    private static readonly TimeSpan StandBackLimit = TimeSpan.FromMilliseconds(20);
+
     private readonly RingHostOptions _options;
+    private readonly TimeSpan _standBackMax;
     private readonly MembershipNode _node;
     private readonly NodeTable _nodes;
     private readonly MonotonicClock _clock;
@@ -56,6 +60,7 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
     {
         _options = options;
         _nodes = start.Links.Nodes;
+        _standBackMax = StandBackMax(start.Totem);
         _clock = clock;
         _mailbox = mailbox;
         _observer = observer;
@@ -65,6 +70,15 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
         _exit = new RingExit(0, $"node {options.Self} left the cluster");
         _node = new MembershipNode(start, ciphers);
         _ports = ports ?? new RingSockets(_nodes, options, _faults);
+    }
+
+    /// <summary>How long this thread may stand back in one turn: a rotation in which every node does it takes a quarter of the token timeout, and no pause looks like a stall (a quarter of link_down).</summary>
+    public static TimeSpan StandBackMax(TotemOptions timing)
+    {
+        var ofToken = timing.Token / (4.0 * timing.Nodes.Count);
+        var ofLinks = timing.LinkDown / 16;
+        var shorter = ofToken < ofLinks ? ofToken : ofLinks;
+        return shorter < StandBackLimit ? shorter : StandBackLimit;
     }
 
     /// <summary>What a query sees.</summary>
@@ -327,6 +341,6 @@ internal sealed partial class RingLoop : IDatagramReader, IDisposable
         if (!_hasReported) return;
         _hasReported = false;
         _observer.BatchEnd(_now);
-        if (_leaveDeadline == Instant.Never) _standBack = _observer.StandBack(_now);
+        if (_leaveDeadline == Instant.Never) _standBack = _observer.StandBack(_now, _standBackMax);
     }
 }

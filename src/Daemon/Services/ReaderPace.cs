@@ -9,10 +9,10 @@ internal interface IPacedReader
     long Unread { get; }
 }
 
-/// <summary>Tells the ring thread how long to stand back so that readers that are busy reading are not overtaken by the writer.</summary>
+/// <summary>Tells the ring thread how hard to stand back so that readers that are busy reading are not overtaken by the writer.</summary>
 /// <remarks>
-/// The ring thread runs at a high priority and can order messages faster than the threads of its clients get to take them; while it stands back it keeps the
-/// token, so the whole ring slows down to what the readers manage. Only a reader that moves counts: one that has taken less than
+/// The ring thread runs at a high priority and can order messages faster than the threads of its clients get to take them; while it stands back a token that
+/// comes waits for it, so the whole ring slows down to what the readers manage. Only a reader that moves counts: one that has taken less than
 /// <see cref="StepsPerLog"/>th of the log within <see cref="Patience"/> is left behind, and cut off when it is overtaken or has stalled for too long.
 /// Readers that are less than <see cref="HoldFrom"/> of a log behind cost nothing but the look at their place, once every <see cref="StepsPerLog"/>th of the log.
 /// </remarks>
@@ -20,16 +20,13 @@ internal interface IPacedReader
 internal sealed class ReaderPace(RecordRing log)
 {
     /// <summary>The readers are looked at each time so many parts of the log have been written.</summary>
-    public const int StepsPerLog = 64;
+    public const int StepsPerLog = 256;
 
     /// <summary>From here on (part of the log that is unread) the writer is held: what is unread has to wait, and every millisecond of it is latency.</summary>
-    public const double HoldFrom = 1.0 / 16;
+    public const double HoldFrom = 1.0 / 64;
 
     /// <summary>A reader that has not moved by one step for so long is not waited for.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
-
-    /// <summary>The longest the ring thread stands back after one turn: a small part of any token timeout.</summary>
-    public static readonly TimeSpan HoldMax = TimeSpan.FromMilliseconds(20);
 
     private readonly Lock _changing = new();
     private Place[] _places = [];
@@ -44,18 +41,16 @@ internal sealed class ReaderPace(RecordRing log)
         return place;
     }
 
-    /// <summary>How long to stand back before more is written; zero almost always. Writer only, after each batch.</summary>
-    public TimeSpan Hold(Instant now)
+    /// <summary>From 0 (almost always) to 1 (what is unread fills the log): how much of the longest pause to stand back before more is written. Writer only, after each batch.</summary>
+    public double Pressure(Instant now)
     {
         var written = log.Spent(long.MaxValue);
-        if (!_isHolding && written - _lookedAt < 1.0 / StepsPerLog) return TimeSpan.Zero;
+        if (!_isHolding && written - _lookedAt < 1.0 / StepsPerLog) return 0;
         _lookedAt = written;
         var behind = 0.0;
         foreach (var place in Volatile.Read(ref _places)) behind = Math.Max(behind, place.Behind(written, now));
         _isHolding = behind > HoldFrom;
-        if (!_isHolding) return TimeSpan.Zero;
-        var share = Math.Min((behind - HoldFrom) / (1 - HoldFrom), 1);
-        return HoldMax * share * share;   // little at first, so that the writer settles where readers keep up
+        return _isHolding ? Math.Min((behind - HoldFrom) / (1 - HoldFrom), 1) : 0;   // little at first, so that the writer settles where readers keep up
     }
 
     private void Remove(Place place)

@@ -111,12 +111,11 @@ internal sealed class RingObserver(
     }
 
     /// <inheritdoc/>
-    public TimeSpan StandBack(Instant now)
+    public TimeSpan StandBack(Instant now, TimeSpan max)
     {
-        var (ofGroups, ofRing) = (kept.Groups.StandBack(now), kept.Deliveries.Pace.Hold(now));
-        var longest = ofGroups > ofRing ? ofGroups : ofRing;
-        Metrics.StoodBack(longest);
-        return longest;
+        var time = max * Math.Max(kept.Groups.Pressure(now), kept.Deliveries.Pace.Pressure(now));
+        Metrics.StoodBack(time);
+        return time;
     }
 
     /// <inheritdoc/>

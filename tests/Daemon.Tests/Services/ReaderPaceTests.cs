@@ -7,7 +7,8 @@ namespace Membership.Daemon.Tests.Services;
 /// <summary>The writer of a log stands back for readers that are busy reading, and for nobody else.</summary>
 public sealed class ReaderPaceTests
 {
-    private const int RingBytes = 256 * 1024;
+    private const int RingBytes = 1024 * 1024;
+    private const int LargeBytes = 128 * 1024;
 
     private static readonly RingId Ring = new(new NodeId(1), 0x2a, 0x9f3c51d0_00000000);
 
@@ -20,20 +21,20 @@ public sealed class ReaderPaceTests
     {
         using var paced = _log.Pace.Add(_log.ReadFromNow());
 
-        for (var written = 2048; written < RingBytes * (ReaderPace.HoldFrom - 0.01); written += 1024) Assert.Equal(TimeSpan.Zero, HoldAfter(1000));
+        for (var written = 1200; written < RingBytes * ReaderPace.HoldFrom; written += 1200) Assert.Equal(0.0, HoldAfter(1000));
     }
 
     [Fact]
     public void The_more_is_unread_the_longer_the_writer_stands_back_up_to_a_limit()
     {
         using var paced = _log.Pace.Add(_log.ReadFromNow());
-        List<TimeSpan> holds = [];
+        List<double> holds = [];
         for (var written = 0; written < RingBytes * 15 / 10; written += 1024) holds.Add(HoldAfter(1000));
 
-        Assert.Equal(TimeSpan.Zero, holds[0]);
+        Assert.Equal(0.0, holds[0]);
         Assert.Equal(holds.Order(), holds);
-        Assert.Equal(ReaderPace.HoldMax, holds[^1]);
-        Assert.Contains(holds, hold => hold > TimeSpan.Zero && hold < ReaderPace.HoldMax / 4);
+        Assert.Equal(1.0, holds[^1]);
+        Assert.Contains(holds, hold => hold is > 0 and < 0.1);
     }
 
     [Fact]
@@ -41,12 +42,12 @@ public sealed class ReaderPaceTests
     {
         using var paced = _log.Pace.Add(_log.ReadFromNow());
         HoldAfter(16_000, times: 12);
-        Assert.NotEqual(TimeSpan.Zero, HoldAfter(1000));
+        Assert.NotEqual(0.0, HoldAfter(1000));
 
         _now += ReaderPace.Patience - TimeSpan.FromMilliseconds(1);
-        Assert.NotEqual(TimeSpan.Zero, HoldAfter(1000));
+        Assert.NotEqual(0.0, HoldAfter(1000));
         _now += TimeSpan.FromMilliseconds(2);
-        Assert.Equal(TimeSpan.Zero, HoldAfter(8000));
+        Assert.Equal(0.0, HoldAfter(8000));
     }
 
     [Fact]
@@ -60,7 +61,7 @@ public sealed class ReaderPaceTests
             _now += ReaderPace.Patience / 2;
             for (var read = 0; read < 4; read++) Assert.Equal(ReadResult.Event, reader.Next(out _, out _));
 
-            Assert.NotEqual(TimeSpan.Zero, HoldAfter(8000, times: 4));
+            Assert.NotEqual(0.0, HoldAfter(8000, times: 4));
         }
     }
 
@@ -69,15 +70,15 @@ public sealed class ReaderPaceTests
     {
         var reader = _log.ReadFromNow();
         using var paced = _log.Pace.Add(reader);
-        var few = (int)(DeliveryLog.LargeBytesMax * ReaderPace.HoldFrom / (1024 * 1024));
-        for (var large = 0; large < few - 1; large++) Assert.Equal(TimeSpan.Zero, HoldAfter(1024 * 1024));
-        Assert.NotEqual(TimeSpan.Zero, HoldAfter(1024 * 1024, times: 3));
+        var few = (int)(DeliveryLog.LargeBytesMax * ReaderPace.HoldFrom / LargeBytes);
+        for (var large = 0; large < few - 1; large++) Assert.Equal(0.0, HoldAfter(LargeBytes));
+        Assert.NotEqual(0.0, HoldAfter(LargeBytes, times: 3));
 
         while (reader.Next(out _, out _) == ReadResult.Event)
         {
         }
 
-        Assert.Equal(TimeSpan.Zero, HoldAfter(1024));
+        Assert.Equal(0.0, HoldAfter(1024));
     }
 
     [Fact]
@@ -86,21 +87,21 @@ public sealed class ReaderPaceTests
         var paced = _log.Pace.Add(_log.ReadFromNow());
         using var other = _log.Pace.Add(_log.ReadFromNow());
         HoldAfter(16_000, times: 12);
-        Assert.NotEqual(TimeSpan.Zero, HoldAfter(1000));
+        Assert.NotEqual(0.0, HoldAfter(1000));
         other.Dispose();
-        Assert.NotEqual(TimeSpan.Zero, HoldAfter(1000));
+        Assert.NotEqual(0.0, HoldAfter(1000));
 
         paced.Dispose();
 
-        Assert.Equal(TimeSpan.Zero, HoldAfter(1000));
+        Assert.Equal(0.0, HoldAfter(1000));
     }
 
-    private TimeSpan HoldAfter(int payloadBytes, int times = 1)
+    private double HoldAfter(int payloadBytes, int times = 1)
     {
         var payload = new byte[payloadBytes];
         for (var i = 0; i < times; i++)
             _log.Append(new Delivery(Ring, new Seq(++_counter), 0, new NodeId(1), 7, _counter, DeliveryLevel.Agreed, 0), payload, 0);
         _log.Publish();
-        return _log.Pace.Hold(_now);
+        return _log.Pace.Pressure(_now);
     }
 }

@@ -117,8 +117,8 @@ internal sealed class GroupHub(NodeId self, GroupLog log)
         _marked.Clear();
     }
 
-    /// <summary>How long the ring thread should stand back so that readers can catch up.</summary>
-    public TimeSpan StandBack(Instant now) => log.Pace.Hold(now);
+    /// <summary>How hard the ring thread should stand back so that readers can catch up, see <see cref="ReaderPace.Pressure"/>.</summary>
+    public double Pressure(Instant now) => log.Pace.Pressure(now);
 
     /// <summary>The node has left: nothing follows. After the last <see cref="BatchEnd"/>; ring thread, or any thread after it has ended.</summary>
     public void End()
