@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using Grpc.Core;
 using Grpc.Net.Client;
-using Membership.Daemon.Tests.Telemetry;
 using Membership.Grpc.Tls;
 using Membership.Grpc.Unix;
 using Membership.V1;
@@ -16,8 +15,8 @@ public sealed class WholeDaemonTests : IAsyncLifetime
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("membership-whole-");
-    private readonly int _tcp = OneNode.FreePort();
-    private readonly int _page = OneNode.FreePort();
+    private readonly int _tcp = FreePorts.Next(IPAddress.Loopback).Port;
+    private readonly int _page = FreePorts.Next(IPAddress.Loopback).Port;
     private Task<int> _daemon = null!;   // these are set by InitializeAsync
     private GrpcChannel _local = null!;
 
@@ -34,7 +33,7 @@ public sealed class WholeDaemonTests : IAsyncLifetime
             cluster: lab
             key_file: k
             timing: fast
-            nodes: [{ name: n1, id: 1, links: ["127.0.0.1:{{OneNode.FreePort()}}"] }]
+            nodes: [{ name: n1, id: 1, links: ["127.0.0.1:{{FreePorts.Next(IPAddress.Loopback).Port}}"] }]
             api: { tcp: "127.0.0.1:{{_tcp}}", tls: { ca: ca.pem, certificate: node.pem, key: node.key } }
             """);
         _daemon = DaemonProcess.RunAsync(CommandLine.Parse(

@@ -212,7 +212,7 @@ public sealed class DatagramIoTests(ITestOutputHelper output)
 
     internal static RingPeer[] Addresses(string address, int count, int links = 1) =>
         [.. Enumerable.Range(1, count).Select(node => new RingPeer(new NodeId((ushort)node),
-            [.. Enumerable.Range(0, links).Select(_ => FreePort(IPAddress.Parse(address)))]))];
+            [.. Enumerable.Range(0, links).Select(_ => FreePorts.Next(IPAddress.Parse(address)))]))];
 
     private static RingHostOptions Options(RingPeer[] peers, int self) => new() { Peers = peers, Self = peers[self].Node };
 
@@ -221,13 +221,6 @@ public sealed class DatagramIoTests(ITestOutputHelper output)
         var io = new DatagramIo(nodes, Options(peers, self), faults);
         io.Open(new Instant(0), new Recorder());
         return io;
-    }
-
-    private static IPEndPoint FreePort(IPAddress address)
-    {
-        using var probe = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
-        probe.Bind(new IPEndPoint(address, 0));
-        return (IPEndPoint)probe.LocalEndPoint!;
     }
 
     private static NodeSet Poll(DatagramIo io, Recorder reader)

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Membership.Daemon.Configuration;
@@ -24,7 +23,7 @@ internal sealed class OneNode : IAsyncDisposable
     private OneNode(string telemetry, int nodes)
     {
         var file = Path("m.yaml");
-        var list = string.Concat(Enumerable.Range(1, nodes).Select(id => $"  - {{ name: n{id}, id: {id}, links: [\"127.0.0.{id}:{FreePort()}\"] }}\n"));
+        var list = string.Concat(Enumerable.Range(1, nodes).Select(id => $"  - {{ name: n{id}, id: {id}, links: [\"127.0.0.{id}:{FreePorts.Next(IPAddress.Loopback).Port}\"] }}\n"));
         var result = ConfigurationReader.Read(file, Encoding.UTF8.GetBytes($"cluster: lab\nkey_file: k\ntiming: fast\n{telemetry}nodes:\n{list}"), "n1");
         Assert.Empty(result.Mistakes.Select(m => m.ToString()));
         File.WriteAllText(Path("k"), "a key, for its age");
@@ -66,18 +65,11 @@ internal sealed class OneNode : IAsyncDisposable
     /// <summary>A file of its directory.</summary>
     public string Path(string name) => System.IO.Path.Combine(_directory.FullName, name);
 
-    public static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;   // bound, as just done
-    }
-
     /// <summary>Starts it and waits for its first view.</summary>
     public static async Task<OneNode> StartAsync(string telemetry = "", int nodes = 1)
     {
         var node = new OneNode(telemetry, nodes);
-        var page = new IPEndPoint(IPAddress.Loopback, FreePort());
+        var page = FreePorts.Next(IPAddress.Loopback);
         node.Telemetry = await DaemonTelemetry.StartAsync(node.Identity, node.Source, node.Host.Clock, page, NullLoggerFactory.Instance);
         node.Page = new HttpClient { BaseAddress = node.Telemetry.Page, Timeout = TimeSpan.FromSeconds(30) };
         await node.Views.WaitAsync(0, CancellationToken.None).AsTask().WaitAsync(TimeSpan.FromSeconds(30));

@@ -42,7 +42,7 @@ public sealed class OtlpTests
     [Fact]
     public async Task A_collector_that_is_not_there_stops_nothing()
     {
-        await using var node = await OneNode.StartAsync($"telemetry: {{ otlp: \"http://127.0.0.1:{OneNode.FreePort()}\", interval: 1s }}\n");
+        await using var node = await OneNode.StartAsync($"telemetry: {{ otlp: \"http://127.0.0.1:{FreePorts.Next(IPAddress.Loopback).Port}\", interval: 1s }}\n");
         using var ends = new CancellationTokenSource();
 
         var running = node.Telemetry!.RunAsync(ends.Token);   // set by StartAsync
@@ -64,7 +64,7 @@ public sealed class OtlpTests
         {
             var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
             builder.Services.AddLogging();
-            var port = OneNode.FreePort();
+            var port = FreePorts.Next(IPAddress.Loopback).Port;
             Address = new Uri($"http://127.0.0.1:{port}");
             builder.WebHost.UseKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = protocols));
             _app = builder.Build();
