@@ -12,7 +12,7 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" || exit 74
 
 stages=(packages restore build launchers+format+model tests campaign explore mutants fuzz)
 campaign_seeds=2300                   # of five nodes, at least 50 simulated hours
-explore_iterations=500                # schedules of each suite of tests/coyote, at least 20 000 in all
+explore_iterations=250                # schedules of each suite of tests/coyote, at least 20 000 in all
 explore_iterations_deep=16000         # at least a million in all
 mutants_picked=3                      # planted bugs looked for each time: others with each commit and day
 hang_limit=6min                       # a test project that says nothing for so long is stopped and has failed
@@ -164,7 +164,8 @@ stage_mutants() {
 stage_proof() {
     local out=.build/proof.md
     {
-        printf '%s, commit `%s`, %s cores, by `./test.sh deep`:\n\n' "$(date -u +%Y-%m-%d)" "$(git rev-parse --short HEAD)" "$(nproc)"
+        printf '%s, commit `%s`, by `./test.sh deep` on %s cores (%s), %s GiB of memory, %s:\n\n' "$(date -u +%Y-%m-%d)" "$(git rev-parse --short HEAD)" "$(nproc)" \
+            "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(awk '/^MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo)" "$(uname -s -r | cut -d- -f1)"
         printf '### Simulator\n\n```\n%s\n```\n\n' "$(grep -E '^(simulator|runs|simulated|views|datagrams)' .build/stage-campaign.log)"
         printf '### Explorer\n\n```\n%s\n```\n\n' "$(grep -v -e '^== ' -e ' passed, ' .build/stage-explore.log)"
         printf '### Fuzzer\n\n```\n%s\n```\n\n' "$(grep -v -e '^== ' -e ' passed, ' .build/stage-fuzz.log)"

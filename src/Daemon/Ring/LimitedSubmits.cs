@@ -1,5 +1,4 @@
 using System.Threading.Channels;
-using Membership.Daemon.Services;
 
 namespace Membership.Daemon.Ring;
 

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using Google.Protobuf;
 using Grpc.Core;
+using Membership.Daemon;
 using Membership.Daemon.Services;
 using Membership.Daemon.Services.Groups;
 using Membership.Exploration.Hosts.Steering;

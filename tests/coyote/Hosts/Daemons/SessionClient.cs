@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using Google.Protobuf;
 using Grpc.Core;
-using Membership.Daemon.Services;
+using Membership.Daemon;
 using Membership.Exploration.Hosts.Steering;
 using Proto = Membership.V1;
 

@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Membership.Cpg;
+using Membership.Daemon;
 using Membership.Daemon.Ring;
 using Membership.Daemon.Services;
 using Membership.Daemon.Services.Groups;

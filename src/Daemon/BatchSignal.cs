@@ -1,4 +1,4 @@
-namespace Membership.Daemon.Services;
+namespace Membership.Daemon;
 
 /// <summary>Wakes every waiting task once something was published. Raising it costs a fence while nobody waits.</summary>
 /// <remarks>
