@@ -26,6 +26,7 @@ internal sealed class SessionClient
     private long _underWay;
     private uint _session;
     private int _own;
+    private int _failed;
     private ulong _position;
     private ulong _counter;
 
@@ -123,9 +124,9 @@ internal sealed class SessionClient
     /// <summary>Sends a message and waits for it: what was ordered before has come then.</summary>
     public async Task CatchUpAsync()
     {
-        var before = _own;
         Send(1);
-        await UntilAsync(() => _own > before);
+        var ownUpToThis = Sent;   // those sent before it come before it, delivered or failed
+        await UntilAsync(() => _own + _failed >= ownUpToThis);
     }
 
     /// <summary>Gives credit.</summary>
@@ -264,6 +265,7 @@ internal sealed class SessionClient
     private void OnReceipt(Proto.Receipt receipt)
     {
         Receipts.Add(receipt);
+        if (receipt.Failure.Length > 0) _failed++;
         _world.Check(Receipts.Count <= Sent, "there are no more receipts than messages");
         _world.Check(receipt.Failure.Length > 0 || receipt.Seq > 0, "a receipt names a place in the order or says why there is none");
         if (receipt.Counter == 0) return;
