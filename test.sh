@@ -167,7 +167,7 @@ stage_proof() {
         printf '%s, commit `%s`, by `./test.sh deep` on %s cores (%s), %s GiB of memory, %s:\n\n' "$(date -u +%Y-%m-%d)" "$(git rev-parse --short HEAD)" "$(nproc)" \
             "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(awk '/^MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo)" "$(uname -s -r | cut -d- -f1)"
         printf '### Simulator\n\n```\n%s\n```\n\n' "$(grep -E '^(simulator|runs|simulated|views|datagrams)' .build/stage-campaign.log)"
-        printf '### Explorer\n\n```\n%s\n```\n\n' "$(grep -v -e '^== ' -e ' passed, ' .build/stage-explore.log)"
+        printf '### Explorer\n\n```\n%s\n```\n\n' "$(grep -v -e '^== ' -e ' passed, ' -e '^ *at ' .build/stage-explore.log)"
         printf '### Fuzzer\n\n```\n%s\n```\n\n' "$(grep -v -e '^== ' -e ' passed, ' .build/stage-fuzz.log)"
         printf '### Planted bugs\n\n%s\n' "$(grep '^|' .build/stage-mutants.log)"
     } >"$out"
