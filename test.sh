@@ -5,12 +5,12 @@
 #
 # To add tests: an xunit project below tests/ with <IsTestProject>true</IsTestProject> that is in Membership.sln is found by itself; its name does not count.
 # To add another stage: write a function stage_NAME that prints what it likes and, as its LAST line, "N passed, N failed, N skipped"
-# (for work that is not counted: 0 0 0), returns non-zero when it failed, and append NAME to `stages` below. Names joined by + run at the same time, on a core
-# each: none of them may depend on how long something takes, or set a variable for later ones.
+# (for work that is not counted: 0 0 0), returns non-zero when it failed, and append NAME to `stages` below. Names joined by + run at the same time: the first is
+# seen at once, the others when all have ended; they may not depend on how long something takes, disturb the first, or set a variable for later ones.
 set -uo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" || exit 74
 
-stages=(packages restore build launchers+format+model tests campaign explore mutants fuzz)
+stages=(packages restore build launchers+format tests+model campaign explore mutants fuzz)
 campaign_seeds=2300                   # of five nodes, at least 50 simulated hours
 explore_iterations=250                # schedules of each suite of tests/coyote, at least 20 000 in all
 explore_iterations_deep=16000         # at least a million in all
@@ -199,7 +199,7 @@ stage_model() {
         echo "0 passed, 0 failed, 1 skipped"
         return 0
     fi
-    docs/protocol/model/check.sh .build/model "$depth"
+    nice -n 19 docs/protocol/model/check.sh .build/model "$depth"   # beside tests that wait for time most of theirs
 }
 
 # Runs stage $1, whose output goes through a pipe into its log and, unless it has company, to the screen.
@@ -233,13 +233,15 @@ for group in "${stages[@]}"; do
         if ! count_stage "$group" && [[ $group == restore || $group == build ]]; then break; fi
         continue
     fi
-    company=()
-    for stage in ${group//+/ }; do
+    first=${group%%+*} others=${group#*+} company=()
+    for stage in ${others//+/ }; do
         run_stage "$stage" together &
         company+=($!)
     done
+    run_stage "$first" alone
+    count_stage "$first"
     wait "${company[@]}"
-    for stage in ${group//+/ }; do
+    for stage in ${others//+/ }; do
         cat ".build/stage-$stage.log"
         count_stage "$stage"
     done
