@@ -21,9 +21,7 @@ public sealed class CallMetricTests
     public async Task Calls_are_counted_and_timed_by_method_and_status_and_those_under_way_by_method()
     {
         await using var node = await OneNode.StartAsync();
-        var options = new GrpcServerOptions { Authorize = context => context.Method.EndsWith("/Multicast", StringComparison.Ordinal) ? new Status(StatusCode.PermissionDenied, "no") : null };
-        await using var server = await GrpcServer.StartAsync(
-            new GrpcServerSettings { SocketPath = node.Path("api.sock"), Options = node.Counters.Calls.Measure(options) }, map => map.MapGrpcService(new TestServices()), CancellationToken.None);
+        await using var server = await ServeAsync(node);
         using var channel = UnixChannel.Open(node.Path("api.sock"));
         var client = new MembershipService.MembershipServiceClient(channel);
 
@@ -47,9 +45,7 @@ public sealed class CallMetricTests
     public async Task Each_call_that_has_ended_is_a_span_below_that_of_the_client()
     {
         await using var node = await OneNode.StartAsync();
-        var options = new GrpcServerOptions { Authorize = context => context.Method.EndsWith("/Multicast", StringComparison.Ordinal) ? new Status(StatusCode.PermissionDenied, "no") : null };
-        await using var server = await GrpcServer.StartAsync(
-            new GrpcServerSettings { SocketPath = node.Path("api.sock"), Options = node.Counters.Calls.Measure(options) }, map => map.MapGrpcService(new TestServices()), CancellationToken.None);
+        await using var server = await ServeAsync(node);
         using var channel = UnixChannel.Open(node.Path("api.sock"));
         var client = new MembershipService.MembershipServiceClient(channel);
         var caller = new ActivityContext(ActivityTraceId.CreateRandom(), ActivitySpanId.CreateRandom(), ActivityTraceFlags.Recorded);
@@ -153,5 +149,13 @@ public sealed class CallMetricTests
         var snapshot = node.Source.Last!;   // taken for the page
         var metric = MetricTable.All.Single(metric => metric.Name == "membership.quorum.malformed");
         Assert.Equal(7, Assert.Single(metric.Read(snapshot with { Ring = snapshot.Ring with { QuorumMalformed = 7 } })).Value);
+    }
+
+    // Measured calls, of which nobody may make Multicast.
+    private static Task<GrpcServer> ServeAsync(OneNode node)
+    {
+        var options = new GrpcServerOptions { Authorize = context => context.Method.EndsWith("/Multicast", StringComparison.Ordinal) ? new Status(StatusCode.PermissionDenied, "no") : null };
+        return GrpcServer.StartAsync(
+            new GrpcServerSettings { SocketPath = node.Path("api.sock"), Options = node.Counters.Calls.Measure(options) }, map => map.MapGrpcService(new TestServices()), CancellationToken.None);
     }
 }
