@@ -6,11 +6,12 @@
 # To add tests: an xunit project below tests/ with <IsTestProject>true</IsTestProject> that is in Membership.sln is found by itself; its name does not count.
 # To add another stage: write a function stage_NAME that prints what it likes and, as its LAST line, "N passed, N failed, N skipped"
 # (for work that is not counted: 0 0 0), returns non-zero when it failed, and append NAME to `stages` below. Names joined by + run at the same time: the first is
-# seen at once, the others when all have ended; they may not depend on how long something takes, disturb the first, or set a variable for later ones.
+# seen at once, the others when all have ended; those get only the processor time that the first leaves over (SCHED_IDLE: its tests wait for timers and packets most of
+# the time), may not depend on how long something takes, and set no variable for later ones.
 set -uo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" || exit 74
 
-stages=(packages restore build launchers+format tests+model campaign explore mutants fuzz)
+stages=(packages restore build launchers tests+model+campaign+format explore mutants fuzz)
 campaign_seeds=2300                   # of five nodes, at least 50 simulated hours
 explore_iterations=250                # schedules of each suite of tests/coyote, at least 20 000 in all
 explore_iterations_deep=16000         # at least a million in all
@@ -199,12 +200,13 @@ stage_model() {
         echo "0 passed, 0 failed, 1 skipped"
         return 0
     fi
-    nice -n 19 docs/protocol/model/check.sh .build/model "$depth"   # beside tests that wait for time most of theirs
+    docs/protocol/model/check.sh .build/model "$depth"
 }
 
 # Runs stage $1, whose output goes through a pipe into its log and, unless it has company, to the screen.
 run_stage() {
     local stage_started=$SECONDS code
+    if [[ $2 == together ]]; then chrt --idle --pid 0 "$BASHPID"; fi
     "stage_$1" > >(if [[ $2 == alone ]]; then tee ".build/stage-$1.log"; else cat >".build/stage-$1.log"; fi) 2>&1
     code=$?
     wait $!     # for the pipe: the summary line must be in the file
