@@ -39,6 +39,26 @@ public sealed class BenchTests
     }
 
     [Fact]
+    public async Task A_paced_sender_sends_nothing_before_it_is_due_and_what_falls_due_within_a_millisecond_together()
+    {
+        const int Messages = 5000;
+        using var window = new SendWindow(new BenchOptions([], false, 64, TimeSpan.Zero, TimeSpan.Zero, Messages, 100_000, DeliveryLevel.Agreed, false));
+        var started = BenchStamp.NowNs();
+        window.Begin();
+        var requests = 0;
+        while (window.Sent < Messages)
+        {
+            var count = await window.NextAsync(CancellationToken.None);
+            Assert.True(window.StampNs((uint)count - 1) <= BenchStamp.NowNs());
+            window.Take(count);
+            requests++;
+        }
+
+        var ticks = (BenchStamp.NowNs() - started) / 1_000_000;
+        Assert.InRange(requests, 1, ticks + 1 + (Messages / SendWindow.BatchMax));
+    }
+
+    [Fact]
     public void A_stamp_survives_its_payload_and_nothing_else_is_one()
     {
         var payload = new byte[BenchStamp.Bytes];

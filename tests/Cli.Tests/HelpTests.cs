@@ -49,6 +49,19 @@ public sealed partial class HelpTests : IDisposable
         Assert.Equal(5, json.Json.GetProperty("exit").GetInt32());
     }
 
+    [Theory]
+    [MemberData(nameof(Commands))]
+    public async Task Help_keeps_its_columns_together(string command)
+    {
+        var run = await Run([.. command.Split(' '), "--help"]);
+
+        Assert.Equal(0, run.ExitCode);
+        Assert.DoesNotMatch(@"\S {60,}\S", run.Output);
+    }
+
+    [Fact]
+    public async Task The_help_of_the_whole_keeps_its_columns_together() => Assert.DoesNotMatch(@"\S {60,}\S", (await Run("--help")).Output);
+
     [Fact]
     public async Task Explain_lists_the_whole_catalogue()
     {

@@ -3,7 +3,8 @@ namespace Membership.Cli.Bench;
 /// <summary>When a benchmark's sender may send: a bound on messages whose own delivery was not read yet, and a pace.</summary>
 /// <remarks>
 /// With a rate the stamp is the time at which a message should have left: a daemon that stalls cannot hide its stall by
-/// slowing the sender down ("coordinated omission").
+/// slowing the sender down ("coordinated omission"). What falls due within a millisecond leaves together: a sender that waited for each message alone would
+/// keep a processor busy that the daemons need.
 /// </remarks>
 internal sealed class SendWindow(BenchOptions options) : IDisposable
 {
@@ -13,6 +14,7 @@ internal sealed class SendWindow(BenchOptions options) : IDisposable
     /// <summary>Payload bytes of one request, unless a single message is larger.</summary>
     public const int BatchBytesMax = 256 * 1024;
 
+    private readonly Ticker? _ticker = options.Rate > 0 ? new Ticker() : null;
     private readonly SemaphoreSlim _room = new(options.Outstanding);
     private readonly Lock _settling = new();
     private readonly int _batchMax = Math.Clamp(BatchBytesMax / Math.Max(1, options.Size), 1, BatchMax);
@@ -20,6 +22,7 @@ internal sealed class SendWindow(BenchOptions options) : IDisposable
     private uint _first;
     private uint _sent;
     private uint _settled;
+    private bool _isCaughtUp;   // the last request took all that was due: the next one waits for a tick
 
     /// <summary>Messages sent so far: the number of the next one.</summary>
     public uint Sent => Volatile.Read(ref _sent);
@@ -39,6 +42,7 @@ internal sealed class SendWindow(BenchOptions options) : IDisposable
         }
         await UntilDueAsync(stop);
         while (batch < _batchMax && DueNs((uint)batch) <= BenchStamp.NowNs() && _room.Wait(0, CancellationToken.None)) batch++;
+        _isCaughtUp = batch < _batchMax;
         return batch;
     }
 
@@ -71,15 +75,21 @@ internal sealed class SendWindow(BenchOptions options) : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _room.Dispose();
+    public void Dispose()
+    {
+        _ticker?.Dispose();
+        _room.Dispose();
+    }
 
     private async ValueTask UntilDueAsync(CancellationToken stop)
     {
-        var waitNs = DueNs(0) - BenchStamp.NowNs();
-        if (waitNs <= 0) return;
         try
         {
-            await Task.Delay(TimeSpan.FromMicroseconds(Math.Max(1, waitNs / 1000)), TimeProvider.System, stop);
+            while (_isCaughtUp || DueNs(0) > BenchStamp.NowNs())
+            {
+                await _ticker!.NextAsync(stop);   // not null: there is a rate
+                _isCaughtUp = false;
+            }
         }
         catch (OperationCanceledException)
         {

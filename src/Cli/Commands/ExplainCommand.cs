@@ -12,7 +12,7 @@ internal static class ExplainCommand
     public static Command Create(CliHost host)
     {
         var command = new Command("explain", "Explain an error code: what it means, why that happens, what to do. Without a code, list all.");
-        var code = new Argument<string?>("CODE") { Description = "As printed, for example MB1203; 1203 will do.", Arity = ArgumentArity.ZeroOrOne };
+        var code = new Argument<string?>("CODE") { Description = "As printed, for example MB1203; 1203 will do.", Arity = ArgumentArity.ZeroOrOne, HelpName = "CODE" };
         code.CompletionSources.Add(static _ => ErrorCatalogue.All.Select(static entry => new System.CommandLine.Completions.CompletionItem(entry.Code)));
         var json = new Option<bool>("--json") { Description = "Write JSON instead of text." };
         command.Arguments.Add(code);
