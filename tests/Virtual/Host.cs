@@ -113,6 +113,7 @@ public sealed partial class Host : INodeEffects
         (_isLeaving, _sleepsSince, _sleptThrough, _deliveredAfterSleep) = (false, null, null, null);
         ForgetSessions();
         ForgetQuorum(hasDisk);
+        _leaseTold = null;
         var sequence = Disk.Read();
         Node = _world.Build(this, sequence);
         _world.Trace(this, $"started boot {Boot.Short:x16} after ring sequence {sequence:x}");
@@ -300,6 +301,7 @@ public sealed partial class Host : INodeEffects
     private void AfterInput()
     {
         if (Node is not { } node) return;
+        TellLease(node);
         var deadline = node.NextDeadline;
         if (deadline == Instant.Never) return;
         var at = Math.Max(Global(deadline), _world.Now);
