@@ -86,6 +86,14 @@ public sealed class MembershipClient : IAsyncDisposable
         return response.Quorum;
     }
 
+    /// <summary>When this node's side may act while no other side does: what to look at before a step that must not happen on two sides. Never waits for the time to begin.</summary>
+    public async Task<ExclusiveTime> GetExclusiveTimeAsync(CancellationToken cancellationToken = default)
+    {
+        var asked = _options.TimeProvider.GetTimestamp();
+        var quorum = await GetQuorumAsync(cancellationToken).ConfigureAwait(false);
+        return ExclusiveTime.Of(quorum, _options.TimeProvider, asked, isLocal: Endpoint.Parse(_options.Endpoint) is Endpoint.UnixSocket);
+    }
+
     /// <summary>The current state of quorum, then every later one, without gap or repetition, through losses of the connection.</summary>
     /// <remarks>
     /// View and verdict of one record belong together. While the connection is lost the last record may be out of date: who acts only

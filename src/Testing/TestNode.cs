@@ -73,6 +73,17 @@ internal sealed class TestNode(VirtualWorld world, NodeTable table, int position
         _core.Start(world.Now, this);
     }
 
+    /// <summary>The verdict in force, with its times as they are now.</summary>
+    public Proto.Quorum CurrentQuorum()
+    {
+        lock (world.Gate)
+        {
+            var quorum = Verdicts.Last?.Clone() ?? new Proto.Quorum { Reason = "not started" };
+            if (_core?.Quorum.Lease is { } lease && quorum.Quorate) Convert.AddTimes(quorum, lease, world.Now);
+            return quorum;
+        }
+    }
+
     /// <summary>Ends as a crash does: the others notice its closed connections.</summary>
     public void Crash()
     {
