@@ -33,10 +33,7 @@ public sealed partial class HistoryChecker
     public void MayActAlone(int incarnation, long at, View view, long from, long until)
     {
         if (!HasExclusiveTimes) return;
-        _told.RemoveAll(times => Math.Max(times.From, times.Until) < at);
-        var node = _incarnations[incarnation];
-        var told = _told.Find(times => times.Node == node && times.From == from && times.View.Id == view.Id);
-        if (told is null) _told.Add(told = new ToldTimes(node, view, from));
+        var told = Told(_incarnations[incarnation], at, view, from);
         told.Until = Math.Max(told.Until, until);
         if (!told.IsExclusive && told.Until > told.From)
         {
@@ -46,8 +43,23 @@ public sealed partial class HistoryChecker
 
         foreach (var other in _told)
         {
-            if (other.View.Id != view.Id) CheckTimes(told, other);
+            if (!ReferenceEquals(other.View, view) && other.View.Id != view.Id) CheckTimes(told, other);
         }
+    }
+
+    /// <summary>What was told before of these times, or a new entry for them; what has run out meanwhile is forgotten. Called at each return of the token: it must cost little.</summary>
+    private ToldTimes Told(IncarnationRecord node, long at, View view, long from)
+    {
+        ToldTimes? told = null;
+        for (var i = _told.Count - 1; i >= 0; i--)
+        {
+            var times = _told[i];
+            if (ReferenceEquals(times.Node, node) && times.From == from && (ReferenceEquals(times.View, view) || times.View.Id == view.Id)) told = times;
+            else if (times.Until < at && times.From < at) _told.RemoveAt(i);
+        }
+
+        if (told is null) _told.Add(told = new ToldTimes(node, view, from));
+        return told;
     }
 
     private void CheckTimes(ToldTimes one, ToldTimes other)

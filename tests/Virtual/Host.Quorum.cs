@@ -14,6 +14,7 @@ public sealed partial class Host
     private ulong _lastChange;
     private QuorumLease? _leaseTold;
     private Instant _untilTold;
+    private long _exclusiveFrom;
 
     /// <summary>What the next start finds; null on a new disk.</summary>
     public QuorumRecord? QuorumOnDisk => _quorumOnDisk;
@@ -53,9 +54,10 @@ public sealed partial class Host
     private void TellLease(MembershipNode node)
     {
         if (node.Quorum.Lease is not { } lease || (ReferenceEquals(lease, _leaseTold) && lease.QuorateUntil == _untilTold)) return;
+        if (!ReferenceEquals(lease, _leaseTold)) _exclusiveFrom = Global(lease.ExclusiveFrom);
         (_leaseTold, _untilTold) = (lease, lease.QuorateUntil);
         if (lease.QuorateUntil == default) return; // nothing is known yet
-        _world.History.MayActAlone(Incarnation, _world.Now, lease.View, Global(lease.ExclusiveFrom), Global(lease.QuorateUntil));
+        _world.History.MayActAlone(Incarnation, _world.Now, lease.View, _exclusiveFrom, Global(lease.QuorateUntil));
     }
 
     private void ForgetQuorum(bool hasDisk)

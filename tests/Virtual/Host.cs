@@ -321,10 +321,13 @@ public sealed partial class Host : INodeEffects
     {
         var elapsed = local.Nanoseconds - ClockOffset;
         if (ClockDriftPpm == 0) return elapsed;
-        var at = (long)((Int128)elapsed * 1_000_000 / (1_000_000 + ClockDriftPpm));
+        var at = elapsed is > -PlainMax and < PlainMax ? elapsed * 1_000_000 / (1_000_000 + ClockDriftPpm) : (long)((Int128)elapsed * 1_000_000 / (1_000_000 + ClockDriftPpm));
         while (at + (at * ClockDriftPpm / 1_000_000) < elapsed) at++;
         return at;
     }
+
+    /// <summary>Below this, some hours, 64 bits are enough, and much faster.</summary>
+    private const long PlainMax = long.MaxValue / 1_000_000;
 
     private void Stop()
     {
