@@ -1,4 +1,3 @@
-using System.Globalization;
 using Membership.V1;
 
 namespace Membership.Client;
@@ -80,13 +79,6 @@ internal sealed class RingCursor(SubscribeOptions options)
     public void ThrowIfCut()
     {
         if (_pendingCut is { } cut) throw CutException(cut);
-    }
-
-    /// <summary>What a daemon's refusal to go on after <see cref="Position"/> means to the reader.</summary>
-    public SubscriptionCutException CutException(MembershipException refused)
-    {
-        bool isTold = ulong.TryParse(refused.Metadata.GetValueOrDefault(ServerWords.OldestPosition), NumberStyles.None, CultureInfo.InvariantCulture, out ulong oldest);
-        return new SubscriptionCutException(isTold ? oldest : 0, Position, refused.Message, refused);
     }
 
     private Cut? _pendingCut;

@@ -86,6 +86,14 @@ public sealed class MembershipClient : IAsyncDisposable
         return response.Quorum;
     }
 
+    /// <summary>When this node's side may act while no other side does: what to look at before a step that must not happen on two sides. Never waits for the time to begin.</summary>
+    public async Task<ExclusiveTime> GetExclusiveTimeAsync(CancellationToken cancellationToken = default)
+    {
+        var asked = _options.TimeProvider.GetTimestamp();
+        var quorum = await GetQuorumAsync(cancellationToken).ConfigureAwait(false);
+        return ExclusiveTime.Of(quorum, _options.TimeProvider, asked, isLocal: Endpoint.Parse(_options.Endpoint) is Endpoint.UnixSocket);
+    }
+
     /// <summary>The current state of quorum, then every later one, without gap or repetition, through losses of the connection.</summary>
     /// <remarks>
     /// View and verdict of one record belong together. While the connection is lost the last record may be out of date: who acts only
@@ -135,6 +143,29 @@ public sealed class MembershipClient : IAsyncDisposable
         return groups;
     }
 
+    /// <summary>Membership changes and messages of a group in their one order, without being in it, through losses of the connection.</summary>
+    /// <remarks>
+    /// Begins with the members now, a change with nobody in joined and left, or after <see cref="GroupWatchOptions.AfterPosition"/>. Every update follows the one
+    /// before it: where that cannot be kept, because this reader was too slow, the daemon was restarted or did not record the group meanwhile,
+    /// <see cref="SubscriptionCutException"/> is thrown and says where one may go on. Nobody is <see cref="GroupUpdate.MembersChanged.Self"/>.
+    /// </remarks>
+    /// <param name="group">1 to 255 bytes of UTF-8 without control characters.</param>
+    /// <param name="options">Default: from now on, with payloads.</param>
+    /// <param name="cancellationToken">Ends the watch.</param>
+    public async IAsyncEnumerable<GroupUpdate> WatchGroupAsync(
+        string group, GroupWatchOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(group);
+        var cursor = new GroupCursor(group, options ?? new GroupWatchOptions());
+        using var reader = Resume($"Watching group {group}", cancel => _groupService.WatchGroup(cursor.NextRequest(), cancellationToken: cancel));
+        while (true)
+        {
+            var response = await ReadAsync(reader, () => cursor.Position, cancellationToken).ConfigureAwait(false);
+            foreach (var update in cursor.Accept(response)) yield return update;
+            cursor.ThrowIfCut();
+        }
+    }
+
     /// <summary>Messages and views of the ring in its one order, in batches as they came, through losses of the connection.</summary>
     /// <remarks>
     /// Every event follows the one before it: where that cannot be kept, because this reader was too slow or the daemon was restarted,
@@ -147,7 +178,7 @@ public sealed class MembershipClient : IAsyncDisposable
         using var reader = Resume("Subscribing to the ring", cancel => _service.Subscribe(cursor.NextRequest(), cancellationToken: cancel));
         while (true)
         {
-            var response = await ReadAsync(reader, cursor, cancellationToken).ConfigureAwait(false);
+            var response = await ReadAsync(reader, () => cursor.Position, cancellationToken).ConfigureAwait(false);
             var events = cursor.Accept(response);
             if (events.Count > 0) yield return events;
             cursor.ThrowIfCut();
@@ -238,15 +269,16 @@ public sealed class MembershipClient : IAsyncDisposable
         }
     }
 
-    private static async Task<SubscribeResponse> ReadAsync(ResumingReader<SubscribeResponse> reader, RingCursor cursor, CancellationToken cancellationToken)
+    // A place that is not there any more is a cut to the reader.
+    private static async Task<TResponse> ReadAsync<TResponse>(ResumingReader<TResponse> reader, Func<ulong> position, CancellationToken cancellationToken)
     {
         try
         {
             return await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (MembershipException refused) when (refused.Word is ServerWords.PositionGone or ServerWords.PositionAhead)
+        catch (MembershipException refused) when (refused.Word is ServerWords.PositionGone or ServerWords.PositionAhead or ServerWords.WatchCut)
         {
-            throw cursor.CutException(refused);
+            throw SubscriptionCutException.From(refused, position());
         }
     }
 

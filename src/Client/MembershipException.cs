@@ -1,4 +1,5 @@
 using System.Collections.ObjectModel;
+using System.Globalization;
 using Grpc.Core;
 using Membership.Grpc.Errors;
 
@@ -103,7 +104,8 @@ public class MembershipException : Exception
     };
 }
 
-/// <summary>A subscription can go on only with a gap: its reader was too slow, or the daemon was restarted.</summary>
+/// <summary>A subscription or watch was cut off: its reader was too slow, or the daemon was restarted.</summary>
+/// <remarks>Where <see cref="ResumePosition"/> equals <see cref="LastPosition"/> and is not 0, going on there loses nothing; otherwise there is a gap between them.</remarks>
 /// <example>
 /// <code>
 /// catch (SubscriptionCutException cut)
@@ -121,6 +123,14 @@ public sealed class SubscriptionCutException : MembershipException
     {
         ResumePosition = resumePosition;
         LastPosition = lastPosition;
+    }
+
+    /// <summary>What a daemon's refusal to go on after a position means to the reader.</summary>
+    internal static SubscriptionCutException From(MembershipException refused, ulong lastPosition)
+    {
+        bool isTold = ulong.TryParse(refused.Metadata.GetValueOrDefault(ServerWords.OldestPosition), NumberStyles.None, CultureInfo.InvariantCulture, out ulong oldest);
+        ulong resume = refused.Word is ServerWords.WatchCut ? lastPosition : isTold ? oldest : 0;
+        return new SubscriptionCutException(resume, lastPosition, refused.Message, refused);
     }
 
     /// <summary>What came after this position can be subscribed to again; 0: begin with the current view.</summary>

@@ -9,13 +9,16 @@ internal static class ServerWords
     /// <summary>The subscription's place was never reached: the daemon was restarted.</summary>
     public const string PositionAhead = "POSITION_AHEAD";
 
+    /// <summary>A watch of a group was cut off, and the call ended before its reader took the notice.</summary>
+    public const string WatchCut = "WATCH_CUT";
+
     /// <summary>Where a subscription can go on: a fact of <see cref="PositionGone"/>.</summary>
     public const string OldestPosition = "oldest_position";
 
     /// <summary>The reason a word stands for; null: the status decides, as for words of newer daemons.</summary>
     public static MembershipReason? ReasonOf(string? word) => word switch
     {
-        "SESSION_CUT" or PositionGone or PositionAhead => MembershipReason.CutOff,
+        "SESSION_CUT" or WatchCut or PositionGone or PositionAhead => MembershipReason.CutOff,
         "NODE_LEAVING" or "DAEMON_STOPPED" => MembershipReason.Unavailable,
         "GROUP_NAME" => MembershipReason.Invalid,
         "MESSAGE_TOO_LARGE" or "GROUPS_LIMIT" or "MEMBERSHIPS_LIMIT" or "STREAMS_LIMIT" => MembershipReason.LimitReached,

@@ -1,12 +1,32 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Membership.Cpg;
 
-/// <summary>How clients are told of a <see cref="GroupStatus"/> that is not "accepted", wherever a session is served. The words are part of the API.</summary>
+/// <summary>How clients are told that a request of a session was not done, wherever it is served. The words are part of the API.</summary>
 public static class GroupRefusal
 {
     /// <summary>The name breaks the rule of <see cref="GroupName"/>; its sentence is what <see cref="GroupName.Check"/> says.</summary>
     public const string BadName = "GROUP_NAME";
+
+    /// <summary>The client uses a handle for another group of the session.</summary>
+    public const string HandleInUse = "HANDLE_IN_USE";
+
+    /// <summary>The session is in as many groups as it may be.</summary>
+    public const string GroupsLimit = "GROUPS_LIMIT";
+
+    /// <summary>Groups one session may be in, joins and leaves under way included.</summary>
+    public const int SessionGroupsMax = 4096;
+
+    /// <summary>The sentence of <see cref="HandleInUse"/>.</summary>
+    /// <param name="handle">What the client chose.</param>
+    /// <param name="group">What it is used for; the name of a group that was joined can be shown as it is.</param>
+    public static string HandleSentence(uint handle, string group) =>
+        string.Create(CultureInfo.InvariantCulture, $"handle {handle} is in use for the group \"{group}\". Choose another one.");
+
+    /// <summary>The sentence of <see cref="GroupsLimit"/>.</summary>
+    public static string GroupsLimitSentence { get; } =
+        string.Create(CultureInfo.InvariantCulture, $"the session is in {SessionGroupsMax} groups, the limit. Leave one of them, or open another session.");
 
     /// <summary>The word of an answer.</summary>
     public static string Word(GroupStatus status) => status switch

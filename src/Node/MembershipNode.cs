@@ -37,7 +37,7 @@ public sealed class MembershipNode : IDisposable
     {
         _links = new LinkLayer(start.Links, start.Boot, ciphers, new Random(start.Seed));
         _totem = new TotemNode(start.Totem, start.Boot.Short, start.RingSequence, start.ReservedUpTo, _links.FrameBytesMax);
-        _quorum = new QuorumNode(start.Quorum, start.Boot.Short, start.QuorumRecord);
+        _quorum = new QuorumNode(start.Quorum with { Lease = start.Totem.Token + start.Totem.Consensus }, start.Boot.Short, start.QuorumRecord);
 
         // Groups must not give the ring what it refuses: a control message of theirs has no other way.
         _groups = new CpgNode(start.Groups with { MessageBytesMax = Math.Min(start.Groups.MessageBytesMax, start.Totem.MessageBytesMax) });

@@ -153,6 +153,8 @@ internal sealed class Wiring(LinkLayer links, TotemNode totem, QuorumNode quorum
         groups.OnView(view, this);
     }
 
+    void ITotemEffects.RingConfirmed(RingId ring, Instant since) => quorum.OnRingConfirmed(ring, since);
+
     void IQuorumEffects.Submit(ReadOnlySpan<byte> payload) => AddControl(ServiceId.Quorum, payload);
 
     void IQuorumEffects.Changed(QuorumState state) => _host.QuorumChanged(state);

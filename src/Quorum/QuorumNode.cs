@@ -54,12 +54,14 @@ public sealed partial class QuorumNode
         if (view.Transitional)
         {
             _isInTransition = true;
+            NoteWhoComes(view);
             foreach (var member in view.LeftCleanly) _leftCleanly.Add(member.Node);
             return;
         }
 
         var knowsAll = _view is not null && !_isSynchronizing && view.Joined.Count == 0;
         var wasQuorate = State.IsQuorate;
+        BeginLease(wasQuorate);
         BeginView(view);
         if (knowsAll)
         {
@@ -191,6 +193,7 @@ public sealed partial class QuorumNode
         }
 
         _isPrimary = verdict.IsQuorate;
+        SettleLease(now, _view!, _isPrimary); // decided only within a view
         ArmGivingUp(now);
         Show(Make(_view, verdict, false), effects);
     }
@@ -241,13 +244,17 @@ public sealed partial class QuorumNode
         _record.Epoch,
         isSynchronizing,
         _granted.Count > 0,
-        verdict.Flags);
+        verdict.Flags)
+    {
+        Lease = verdict.IsQuorate ? _lease : null,
+    };
 
     private void Show(QuorumState state, IQuorumEffects effects)
     {
         var isSame = state.View == State.View && state.IsQuorate == State.IsQuorate && state.Epoch == State.Epoch && state.Votes == State.Votes
             && state.Needed == State.Needed && state.Expected == State.Expected && state.Reason == State.Reason && state.IsSynchronizing == State.IsSynchronizing
-            && state.Members.SequenceEqual(State.Members) && state.Flags.SequenceEqual(State.Flags);
+            && state.Members.SequenceEqual(State.Members) && state.Flags.SequenceEqual(State.Flags)
+            && ReferenceEquals(state.Lease, State.Lease);
         State = state;
         if (!isSame) effects.Changed(state);
     }

@@ -84,6 +84,12 @@ public sealed record QuorumOptions
     /// <summary>Overrides the sum of the voters' votes.</summary>
     public ulong? ExpectedVotes { get; init; }
 
+    /// <summary>How long a node may vouch for its primary view after it handed over a token that came back: token + consensus of the ring, after which whoever hears nothing has certainly given its ring up.</summary>
+    public TimeSpan Lease { get; init; } = TimeSpan.FromMilliseconds(2200);
+
+    /// <summary>The clocks of two nodes run alike but for one part in so many (time correction by chrony slews one by at most a twelfth, ntpd by a 2000th). Others wait longer than a lease by this part of it.</summary>
+    public const int ClockMargin = 8;
+
     public WitnessAlgorithm Witness { get; init; }
 
     /// <summary>Votes a witness adds: 1 for a fifty-fifty split; voters less one for last man standing, unless configured.</summary>

@@ -29,7 +29,11 @@ public sealed record QuorumState(
     ulong Epoch,
     bool IsSynchronizing,
     bool WitnessGranted,
-    IReadOnlyList<string> Flags);
+    IReadOnlyList<string> Flags)
+{
+    /// <summary>When the members of this view may act while nobody outside it can; renewed while the verdict stands. Null: not quorate, or at no time (one of two nodes alone).</summary>
+    public QuorumLease? Lease { get; init; }
+}
 
 /// <summary>A change asked for by an operator; takes effect in one place of the order at all members.</summary>
 public abstract record QuorumChange

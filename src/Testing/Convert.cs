@@ -48,6 +48,15 @@ internal static class Convert
         Flags = { state.Flags },
     };
 
+    /// <summary>When the members of a primary view may act alone, as of now.</summary>
+    public static void AddTimes(Proto.Quorum quorum, QuorumLease lease, Instant now)
+    {
+        quorum.QuorateUntilNs = lease.QuorateUntil.Nanoseconds;
+        quorum.ExclusiveFromNs = lease.ExclusiveFrom.Nanoseconds;
+        quorum.QuorateForMs = lease.QuorateUntil > now ? (long)(lease.QuorateUntil - now).TotalMilliseconds : 0;
+        quorum.ExclusiveInMs = lease.ExclusiveFrom > now ? (long)Math.Ceiling((lease.ExclusiveFrom - now).TotalMilliseconds) : 0;
+    }
+
     /// <summary>The reason of a verdict, with names.</summary>
     public static string Reason(QuorumState state) => QuorumSentence.WithNames(state.Reason, Name);
 

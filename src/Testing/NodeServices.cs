@@ -45,7 +45,7 @@ internal sealed class NodeGroups(TestNode node) : GroupService.GroupServiceBase
 internal sealed class NodeQuorum(TestNode node) : QuorumService.QuorumServiceBase
 {
     public override Task<GetQuorumResponse> GetQuorum(GetQuorumRequest request, ServerCallContext context) =>
-        Task.FromResult(new GetQuorumResponse { Quorum = node.Verdicts.Last?.Clone() ?? new V1.Quorum { Reason = "not started" } });
+        Task.FromResult(new GetQuorumResponse { Quorum = node.CurrentQuorum() });
 
     public override async Task WatchQuorum(WatchQuorumRequest request, IServerStreamWriter<WatchQuorumResponse> responseStream, ServerCallContext context)
     {

@@ -70,7 +70,19 @@ internal sealed class TestNode(VirtualWorld world, NodeTable table, int position
         _core = new MembershipNode(
             new NodeStart(links, totem, quorum, _disk, new CpgOptions { Self = Id }, boot, from, _reserved, seed + position + (int)_boot), new AesGcmSuite());
         _boot = boot.Short;
+        GroupPosition = 0;
         _core.Start(world.Now, this);
+    }
+
+    /// <summary>The verdict in force, with its times as they are now.</summary>
+    public Proto.Quorum CurrentQuorum()
+    {
+        lock (world.Gate)
+        {
+            var quorum = Verdicts.Last?.Clone() ?? new Proto.Quorum { Reason = "not started" };
+            if (_core?.Quorum.Lease is { } lease && quorum.Quorate) Convert.AddTimes(quorum, lease, world.Now);
+            return quorum;
+        }
     }
 
     /// <summary>Ends as a crash does: the others notice its closed connections.</summary>
@@ -108,6 +120,9 @@ internal sealed class TestNode(VirtualWorld world, NodeTable table, int position
         core.EndSession(world.Now, session.Number, this);
         world.Run(TimeSpan.FromMilliseconds(5));   // enough for the others to hear of it on a whole ring
     }
+
+    /// <summary>Counts the events of all groups in this life.</summary>
+    public ulong GroupPosition { get; private set; }
 
     public void Expect(ulong counter, PendingReceipt receipt) => _receipts.Add(counter, receipt);
 
@@ -173,11 +188,13 @@ internal sealed class TestNode(VirtualWorld world, NodeTable table, int position
 
     void INodeEffects.GroupChanged(GroupChange change)
     {
+        GroupPosition++;
         foreach (var session in _sessions.Values) session.OnChanged(change);
     }
 
     void INodeEffects.GroupMessage(in GroupDelivery message, ReadOnlySpan<byte> payload)
     {
+        GroupPosition++;
         var bytes = Google.Protobuf.ByteString.CopyFrom(payload);
         foreach (var session in _sessions.Values) session.OnMessage(message, bytes);
         bool isOwn = message.Order.Sender == Id && message.Order.SenderBoot == _boot;

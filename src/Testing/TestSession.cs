@@ -18,7 +18,6 @@ internal sealed class TestSession(TestNode node, Action<Proto.GroupEvent> write)
     private const ulong MessageBytesMax = 16 << 20;
     private readonly List<Membership> _memberships = [];
     private readonly Queue<PendingReceipt> _sent = new();
-    private ulong _position;
 
     /// <summary>Given by the node.</summary>
     public uint Number { get; set; }
@@ -98,13 +97,22 @@ internal sealed class TestSession(TestNode node, Action<Proto.GroupEvent> write)
 
     private void Join(Proto.JoinGroup join)
     {
+        // In the daemon's order.
+        if (GroupName.Check(join.Group) is { } why) Refuse(join.Handle, GroupRefusal.BadName, why);
+        else if (_memberships.Find(own => own.Handle == join.Handle) is { } other) Refuse(join.Handle, GroupRefusal.HandleInUse, GroupRefusal.HandleSentence(join.Handle, other.Group));
+        else if (_memberships.Count >= GroupRefusal.SessionGroupsMax) Refuse(join.Handle, GroupRefusal.GroupsLimit, GroupRefusal.GroupsLimitSentence);
+        else JoinNew(join);
+    }
+
+    private void JoinNew(Proto.JoinGroup join)
+    {
         var membership = new Membership(join.Handle, join.Group, join.WithoutOwn);
         _memberships.Add(membership);
         var result = node.Core.JoinGroup(node.World.Now, Number, Number, join.Group, node);
         if (result.Status != GroupStatus.Accepted)
         {
             _memberships.Remove(membership);
-            Refuse(join.Handle, result.Status, GroupName.Check(join.Group));
+            Refuse(join.Handle, result.Status);
             return;
         }
         membership.Slot = result.Slot;
@@ -156,14 +164,14 @@ internal sealed class TestSession(TestNode node, Action<Proto.GroupEvent> write)
         if (receipts.Receipts.Count > 0) write(new Proto.GroupEvent { Receipts = receipts });
     }
 
-    private void Refuse(uint handle, GroupStatus status, string? sentence = null) => write(new Proto.GroupEvent
-    {
-        Refused = new Proto.GroupRefused { Handle = handle, Reason = GroupRefusal.Word(status), Message = sentence ?? GroupRefusal.Sentence(status) },
-    });
+    private void Refuse(uint handle, GroupStatus status) => Refuse(handle, GroupRefusal.Word(status), GroupRefusal.Sentence(status));
+
+    private void Refuse(uint handle, string reason, string message) =>
+        write(new Proto.GroupEvent { Refused = new Proto.GroupRefused { Handle = handle, Reason = reason, Message = message } });
 
     private void Write(Proto.GroupEvent happened)
     {
-        happened.Position = ++_position;
+        happened.Position = node.GroupPosition;
         happened.TNs = node.World.Now.Nanoseconds;
         write(happened);
     }

@@ -20,6 +20,9 @@ public interface ITotemEffects
     /// <summary>A view in its place of the order.</summary>
     void InstallView(View view);
 
+    /// <summary>Every member has been in this ring after <paramref name="since"/>: the moment at which this node handed over the token that has come back to it. Never the moment of its return: it may have lain in a socket for as long as this node slept.</summary>
+    void RingConfirmed(RingId ring, Instant since);
+
     /// <summary>An accepted message of this node was never ordered and will be delivered nowhere (only when the node leaves). An ordered one that is not yet delivered here when the node stops may still be delivered by others: nothing is said of it.</summary>
     void Failed(ulong counter);
 

@@ -31,6 +31,7 @@ public sealed partial class TotemNode
         _forming.Clear();
         _hasOriginatedToken = false;
         _tokenSeq = 0;
+        _passedAt = null;
         _previousAru = _previousSeq = Seq.None;
         foreach (var timer in GatherTimers) _timers.Cancel(timer);
         SawRingSequence(_commit.Ring.Sequence, effects);

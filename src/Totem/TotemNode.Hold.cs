@@ -22,6 +22,7 @@ public sealed partial class TotemNode
         if (IsAlone)
         {
             _timers.Cancel(TotemTimer.TokenLoss);
+            _timers.Arm(TotemTimer.Hold, now + HoldTime);
             return;
         }
 
@@ -85,7 +86,16 @@ public sealed partial class TotemNode
 
     private void ReleaseHeld(Instant now, ITotemEffects effects)
     {
-        if (_isHolding && !IsAlone && State == TotemState.Operational) PassHeld(now, effects);
+        if (!_isHolding || State != TotemState.Operational) return;
+        if (IsAlone) ConfirmAlone(now, effects);
+        else PassHeld(now, effects);
+    }
+
+    /// <summary>To a node alone the token comes back whenever it looks.</summary>
+    private void ConfirmAlone(Instant now, ITotemEffects effects)
+    {
+        effects.RingConfirmed(_ring, now);
+        _timers.Arm(TotemTimer.Hold, now + HoldTime);
     }
 
     private void PassHeld(Instant now, ITotemEffects effects)

@@ -143,9 +143,11 @@ public sealed partial class TotemNode
         foreach (var timer in GatherTimers) _timers.Cancel(timer);
         SawRingSequence(ring.Sequence, effects);
         _tokenSeq = 0;
+        _passedAt = null;
         _previousAru = _previousSeq = Seq.None;
         EnterRecovery(now, effects);
         MakeFirstToken();
+        effects.RingConfirmed(ring, now);
         Install(now, effects);
         Hold(now, Instant.Never);
         if (!_queue.IsEmpty) UseHeld(now, effects);

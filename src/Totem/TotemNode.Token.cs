@@ -19,6 +19,7 @@ public sealed partial class TotemNode
     private Seq _previousSeq;
     private Seq _requestLimit;
     private Instant _lastTokenAt;
+    private Instant? _passedAt;
     private bool _wasBusy;
     private TimeSpan _rotation;
     private TimeSpan _retransmitAfter;
@@ -73,6 +74,7 @@ public sealed partial class TotemNode
         _hasAsked = false;
         _timers.Arm(TotemTimer.TokenLoss, now + _options.Token);
         MeasureRotation(now);
+        if (_passedAt is { } passed) effects.RingConfirmed(_token.Ring, passed);
         Visit(now, effects);
     }
 
@@ -269,6 +271,7 @@ public sealed partial class TotemNode
         _tokenPacketLength = _token.Write(_tokenPacket);
         _tokenTarget = Successor(TokenMembers);
         _retransmitAfter = RetransmitStart;
+        _passedAt = now;
 
         // Somebody will hold this token: it is late only after that.
         var isHeldNext = State == TotemState.Operational && _token.IdleRotations >= IdleRotationsToHold - 1 && _token.LastSender != _options.Self;

@@ -44,6 +44,42 @@ public sealed class CheckTests : IDisposable
         Assert.Single(run.Output.TrimEnd().Split('\n'));
     }
 
+    [Theory]
+    [InlineData(2000, 0, true, 0, "EXCLUSIVE OK - exclusive: nobody outside this view may act for another ")]
+    [InlineData(2000, 300, true, 2, "EXCLUSIVE CRITICAL - not exclusive for another 0.3s: who was in an earlier view may not know yet that it is over: so it is | exclusive=0 quorate=1 for_ms=")]
+    [InlineData(0, 0, true, 2, "EXCLUSIVE CRITICAL - not exclusive: what this daemon knows of its ring has run out")]
+    [InlineData(0, 0, false, 2, "EXCLUSIVE CRITICAL - not exclusive: there is no quorum: so it is | exclusive=0 quorate=0 for_ms=0 in_ms=0")]
+    public async Task Exclusive_is_0_only_while_nobody_else_may_act_and_never_a_warning(long forMs, long inMs, bool quorate, int exitCode, string expected)
+    {
+        var daemon = Daemon(Clusters.Healthy(), votes: 2, quorate, present: false);
+        (daemon.Verdicts[0].QuorateUntilNs, daemon.Verdicts[0].ExclusiveFromNs) = quorate ? (9, 8) : (0, 0);
+        (daemon.Verdicts[0].QuorateForMs, daemon.Verdicts[0].ExclusiveInMs) = (forMs, inMs);
+
+        var run = await Run(daemon, "check quorum --exclusive");
+        var json = await Run(daemon, "check quorum --exclusive --json");
+        var prometheus = await Run(daemon, "check quorum --exclusive --format prometheus");
+
+        Assert.Equal((exitCode, exitCode, exitCode), (run.ExitCode, json.ExitCode, prometheus.ExitCode));
+        Assert.StartsWith(expected, run.Output, StringComparison.Ordinal);
+        Assert.Equal(exitCode == 0 ? 1 : 0, json.Json.GetProperty("values").GetProperty("exclusive").GetInt32());
+        Assert.Contains($"membership_exclusive {(exitCode == 0 ? 1 : 0)}\n", prometheus.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Exclusive_and_a_threshold_exclude_each_other()
+    {
+        Assert.Equal(64, (await Run(Daemon(Clusters.Healthy()), "check quorum --exclusive --warn 1")).ExitCode);
+    }
+
+    [Fact]
+    public void What_the_answer_took_is_not_counted_as_left()
+    {
+        var quorum = new Quorum { Quorate = true, QuorateUntilNs = 9, ExclusiveFromNs = 8, QuorateForMs = 500 };
+
+        Assert.Equal(CheckState.Ok, ClusterChecks.Exclusive(quorum, TimeSpan.FromMilliseconds(499)).State);
+        Assert.Equal(CheckState.Critical, ClusterChecks.Exclusive(quorum, TimeSpan.FromMilliseconds(500)).State);
+    }
+
     [Fact]
     public async Task Links_are_judged_by_how_many_are_not_up_and_whether_a_peer_has_none()
     {

@@ -17,6 +17,9 @@ internal sealed partial class FakeDaemon : IQuorumCalls, IAdminCalls, IGroupCall
     /// <summary>What WatchGroup yields; afterwards it stays open unless <see cref="StreamsEnd"/>.</summary>
     public List<WatchGroupResponse> GroupEvents { get; } = [];
 
+    /// <summary>How WatchGroup ends after these; null: as above.</summary>
+    public Errors.CliException? WatchEnds { get; set; }
+
     /// <summary>Requests that change something, and those of group sessions, in order.</summary>
     public List<object> Requests { get; } = [];
 
@@ -105,6 +108,8 @@ internal sealed partial class FakeDaemon : IQuorumCalls, IAdminCalls, IGroupCall
         Requests.Add(request);
         foreach (var response in GroupEvents)
             yield return response;
+        if (WatchEnds is { } end)
+            throw end;
         OnStreamIdle();
         if (!StreamsEnd)
             await Task.Delay(Timeout.Infinite, cancellationToken);

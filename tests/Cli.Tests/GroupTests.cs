@@ -1,4 +1,7 @@
 using Google.Protobuf;
+using Grpc.Core;
+using Membership.Cli.Daemons;
+using Membership.Grpc.Errors;
 using Membership.V1;
 
 namespace Membership.Cli.Tests;
@@ -145,6 +148,48 @@ public sealed class GroupTests
         Assert.Equal(1, run.ExitCode);
         Assert.Equal("""{"event":"cut","resume":17}""" + "\n", run.Output);
         Assert.Contains("MB1505", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_watch_goes_on_behind_a_position_and_its_cut_line_names_what_to_pass()
+    {
+        var daemon = Daemon();
+        daemon.GroupEvents.Add(new WatchGroupResponse { Boot = "9f3c51d000000001" });
+        daemon.GroupEvents.Add(new WatchGroupResponse { Events = { new GroupEvent { Cut = new Cut { Resume = 17, Reason = "too slow" } } } });
+
+        var run = await Run(daemon, "group", "watch", "chat", "--json", "--after", "12", "--boot", "9f3c51d000000001");
+
+        Assert.Equal(new WatchGroupRequest { Group = "chat", AfterPosition = 12, Boot = "9f3c51d000000001" }, Assert.Single(daemon.Requests.OfType<WatchGroupRequest>()));
+        Assert.Equal("""{"event":"cut","resume":17,"boot":"9f3c51d000000001"}""" + "\n", run.Output);
+        Assert.Contains("--after 17 --boot 9f3c51d000000001", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_watch_whose_notice_of_the_cut_did_not_come_goes_on_behind_its_own_last_event()
+    {
+        var daemon = Daemon();
+        var told = Message(7, Member(2, 11), "hello");
+        told.Position = 23;
+        daemon.GroupEvents.Add(new WatchGroupResponse { Boot = "9f3c51d000000001", Events = { told } });
+        daemon.WatchEnds = RpcErrors.Translate(RichError.Of(StatusCode.ResourceExhausted, "WATCH_CUT", "the client did not read.").ToException(), "socket", hasAnswered: true);
+
+        var run = await Run(daemon, "group", "watch", "chat", "--json");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.EndsWith("""{"event":"cut","resume":23,"boot":"9f3c51d000000001"}""" + "\n", run.Output, StringComparison.Ordinal);
+        Assert.Contains("MB1505", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_daemon_that_cannot_go_on_behind_a_position_is_refused()
+    {
+        var daemon = Daemon();
+        daemon.GroupEvents.Add(new WatchGroupResponse { Events = { Message(7, Member(2, 11), "hello") } });
+
+        var run = await Run(daemon, "group", "watch", "chat", "--json", "--after", "12");
+
+        Assert.Equal(("", 1), (run.Output, run.ExitCode));
+        Assert.Contains("MB1303", run.Error, StringComparison.Ordinal);
     }
 
     /// <summary>A daemon that orders what a session sends.</summary>

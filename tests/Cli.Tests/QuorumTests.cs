@@ -54,6 +54,34 @@ public sealed class QuorumTests
             """, run.Output);
     }
 
+    [Theory]
+    [InlineData(2100, 0, "exclusive: nobody outside this view may act for another 2.1s, renewed while the ring runs")]
+    [InlineData(2100, 1300, "not exclusive for another 1.3s: who was in an earlier view may not know yet that it is over")]
+    [InlineData(0, 0, "not exclusive: what this daemon knows of its ring has run out, others may have gone on without it")]
+    public async Task Status_says_whether_nobody_else_may_act(long forMs, long inMs, string expected)
+    {
+        var verdict = Verdict(true);
+        (verdict.QuorateUntilNs, verdict.ExclusiveFromNs, verdict.QuorateForMs, verdict.ExclusiveInMs) = (9, 8, forMs, inMs);
+
+        var run = await Run(Daemon(verdict), "quorum", "status");
+        var json = await Run(Daemon(verdict), "quorum", "status", "--json");
+
+        Assert.Contains($"\n │ {expected}\n", run.Output, StringComparison.Ordinal);
+        Assert.Equal(forMs, json.Json.GetProperty("quorate_for_ms").GetInt64());
+        Assert.Equal((9, 8), (json.Json.GetProperty("quorate_until_ns").GetInt64(), json.Json.GetProperty("exclusive_from_ns").GetInt64()));
+    }
+
+    [Fact]
+    public async Task One_of_two_nodes_alone_is_told_that_the_other_may_be_quorate_too()
+    {
+        var verdict = Verdict(true);
+        verdict.Flags.Add("two-node");
+
+        var run = await Run(Daemon(verdict), "quorum", "status");
+
+        Assert.Contains("not exclusive at any time", run.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Status_without_quorum_exits_2_and_says_what_to_do()
     {
@@ -88,7 +116,7 @@ public sealed class QuorumTests
         Assert.Equal(2, run.ExitCode);
         Assert.Equal(
             """
-            {"quorate":false,"votes":1,"needed":2,"expected":3,"reason":"1 of 3 votes, need 2; n2 and n3 are missing","mode":"majority","flags":["two-node"],"view":{"number":42,"ring_id":"1.2a.9f3c51d0"},"members":[{"id":1,"name":"n1","votes":1,"present":true},{"id":2,"name":"n2","votes":1,"present":false},{"id":3,"name":"n3","votes":1,"present":false}],"epoch":7,"synchronizing":false,"witness":{"address":"w:1","algorithm":"lms","votes":2,"connected":true,"granted":true,"epoch":3,"lease_ms":900,"reason":"granted"},"revision":1,"t_ns":5}
+            {"quorate":false,"votes":1,"needed":2,"expected":3,"reason":"1 of 3 votes, need 2; n2 and n3 are missing","mode":"majority","flags":["two-node"],"view":{"number":42,"ring_id":"1.2a.9f3c51d0"},"members":[{"id":1,"name":"n1","votes":1,"present":true},{"id":2,"name":"n2","votes":1,"present":false},{"id":3,"name":"n3","votes":1,"present":false}],"epoch":7,"synchronizing":false,"witness":{"address":"w:1","algorithm":"lms","votes":2,"connected":true,"granted":true,"epoch":3,"lease_ms":900,"reason":"granted"},"revision":1,"t_ns":5,"quorate_until_ns":0,"exclusive_from_ns":0,"quorate_for_ms":0,"exclusive_in_ms":0}
 
             """, run.Output);
     }

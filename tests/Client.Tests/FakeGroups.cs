@@ -7,7 +7,7 @@ using Membership.V1;
 namespace Membership.Client.Tests;
 
 /// <summary>Groups of one daemon: sessions join and send, everybody gets everything in one order, and nobody more than its credit allows.</summary>
-internal sealed class FakeGroups(string boot) : GroupService.GroupServiceBase
+internal sealed partial class FakeGroups(string boot) : GroupService.GroupServiceBase
 {
     private readonly Lock _gate = new();
     private readonly SortedDictionary<string, List<(Session Session, uint Handle)>> _groups = new(StringComparer.Ordinal);

@@ -24,6 +24,12 @@ internal sealed class FakeQuorum(string boot) : QuorumService.QuorumServiceBase
         }
     }
 
+    /// <summary>Tells the times of the last record.</summary>
+    public void Tell(long forMs, long inMs)
+    {
+        lock (_gate) (_records[^1].QuorateUntilNs, _records[^1].ExclusiveFromNs, _records[^1].QuorateForMs, _records[^1].ExclusiveInMs) = (2, 1, forMs, inMs);
+    }
+
     public override Task<GetQuorumResponse> GetQuorum(GetQuorumRequest request, ServerCallContext context)
     {
         lock (_gate) return Task.FromResult(new GetQuorumResponse { Quorum = _records.LastOrDefault() ?? new V1.Quorum { Reason = "not started" } });

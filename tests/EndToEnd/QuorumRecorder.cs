@@ -101,7 +101,7 @@ internal static class QuorumAssert
         }
     }
 
-    /// <summary>The longest time a node called itself quorate in a view when another, that had left it, was quorate in another view, in milliseconds (I31, not promised).</summary>
+    /// <summary>The longest time a node called itself quorate in a view when another, that had left it, was quorate in another view, in milliseconds. Verdicts alone may overlap; the times in which a side may act do not (I31, <see cref="ExclusiveTests"/>).</summary>
     public static double LongestOverlapMs(params IReadOnlyList<QuorumRecorder> recorders)
     {
         var longest = 0L;

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Membership.Invariants.Tests;
 
-/// <summary>For I29, I30 and I32 a small history that keeps the rule and one that breaks it.</summary>
+/// <summary>For I29 to I32 a small history that keeps the rule and one that breaks it.</summary>
 public sealed class QuorumRuleTests
 {
     private readonly HistoryChecker _checker = new();
@@ -71,5 +71,71 @@ public sealed class QuorumRuleTests
         Tell(3, 4, true, "4 of 5", 1, 2, 3);
 
         Assert.Equal(["I32"], Broken);
+    }
+
+    private static View ViewOf(ulong ring, params int[] members) => new(ViewId.Regular(new RingId(new NodeId(1), ring, 1)), [.. members.Select(Member)], null, [], []);
+
+    private void MayActAlone(int node, long at, View view, long from, long until) => _checker.MayActAlone(_incarnations[node - 1], at, view, from, until);
+
+    [Fact]
+    public void I31_a_side_that_waits_for_the_times_of_the_one_before_breaks_nothing()
+    {
+        var (old, next) = (ViewOf(4, 1, 2, 3, 4, 5), ViewOf(8, 1, 2, 3));
+        MayActAlone(5, 100, old, 50, 200);
+        MayActAlone(5, 150, old, 50, 250);
+        MayActAlone(1, 160, old, 50, 260);
+
+        MayActAlone(2, 240, next, 260, 400);
+        MayActAlone(1, 300, next, 260, 450);
+
+        Assert.Empty(Broken);
+        Assert.Equal(4, _checker.ExclusiveTimes);
+    }
+
+    [Fact]
+    public void I31_a_node_left_behind_whose_time_reaches_into_that_of_the_others_is_found()
+    {
+        MayActAlone(5, 100, ViewOf(4, 1, 2, 3, 4, 5), 50, 200);
+
+        MayActAlone(2, 150, ViewOf(8, 1, 2, 3), 199, 400);
+
+        Assert.Equal(["I31"], Broken);
+    }
+
+    [Fact]
+    public void I31_a_time_that_is_renewed_after_the_others_began_theirs_is_found()
+    {
+        var old = ViewOf(4, 1, 2, 3, 4, 5);
+        MayActAlone(5, 100, old, 50, 200);
+        MayActAlone(2, 150, ViewOf(8, 1, 2, 3), 200, 400);
+        Assert.Empty(Broken);
+
+        MayActAlone(5, 190, old, 50, 201);
+
+        Assert.Equal(["I31"], Broken);
+    }
+
+    [Fact]
+    public void I31_a_node_that_joins_must_not_begin_before_those_who_do_not_know_it_yet_have_ended()
+    {
+        var (old, next) = (ViewOf(4, 1, 2, 3), ViewOf(8, 1, 2, 3, 4));
+        MayActAlone(1, 100, old, 50, 200);
+        MayActAlone(2, 110, next, 50, 300);
+        Assert.Empty(Broken);
+
+        MayActAlone(4, 120, next, 120, 300);
+
+        Assert.Equal(["I31"], Broken);
+    }
+
+    [Fact]
+    public void I31_what_a_dead_node_told_holds_to_its_end()
+    {
+        MayActAlone(5, 100, ViewOf(4, 1, 2, 3, 4, 5), 50, 200);
+        _checker.Crashed(_incarnations[4], 110);
+
+        MayActAlone(2, 150, ViewOf(8, 1, 2, 3), 160, 400);
+
+        Assert.Equal(["I31"], Broken);
     }
 }

@@ -164,7 +164,7 @@ public static class Plan
             StepKind.Flap => new Step(at, kind, a, 0, random.Between(2, 8), random.Between(Second, 16 * Second)),
             StepKind.Crash or StepKind.CrashWithoutDisk or StepKind.Leave or StepKind.CrashAll =>
                 new Step(at, kind, a, 0, 0, random.Chance(0.3) ? random.Between(0, 100 * Millisecond) : any),
-            StepKind.Pause => new Step(at, kind, a, 0, 0, random.Chance(0.6) ? brief : any),
+            StepKind.Pause => new Step(at, kind, a, 0, 0, random.Chance(0.6) ? OrAlmostLong(brief, swarm) : any),
             StepKind.Slow => new Step(at, kind, a, 0, (long)random.LogBetween(Millisecond, 40 * Millisecond), any),
             StepKind.LossBurst => new Step(at, kind, 0, 0, random.Between(50, 600), Math.Min(any, 4 * Second)),
             StepKind.PathShrinks => new Step(at, kind, 0, 0, random.Between(1260, 1472), any),
@@ -173,6 +173,10 @@ public static class Plan
             _ => new Step(at, kind, a, b, 0, any),
         };
     }
+
+    /// <summary>Some pauses last about as long as a sleep may before it counts as a long one: the others have just gone on, and the sleeper still takes what lies in its socket.</summary>
+    private static long OrAlmostLong(long brief, Swarm swarm) =>
+        brief % 2 == 0 ? (long)(swarm.World.LinkDown.TotalNanoseconds * (0.6 + (0.6 * (brief / 2 % 1000) / 1000))) : brief;
 
     private static Step Split(long at, int nodes, long duration, SeededRandom random)
     {

@@ -64,6 +64,7 @@ public static class Simulator
         try
         {
             world.History.HasOneQuorateSide = swarm.HasOneQuorateSide;
+            world.History.HasExclusiveTimes = swarm.HasExclusiveTimes;
             StartAll(world, swarm, random);
             swarm.ScheduleQuorumChanges(world, seed);
             if (world.RunTo((long)Swarm.FaultyTime.TotalNanoseconds)) convergence = Converge(world, swarm, runner, seed);
@@ -104,7 +105,7 @@ public static class Simulator
         foreach (var host in world.Hosts)
         {
             host.ClockOffset = random.Between(0, 1_000_000 * Second);
-            if (swarm.HasDrift) host.ClockDriftPpm = random.Between(-200, 200);
+            if (swarm.HasDrift) host.ClockDriftPpm = swarm.DriftOf(random.Between(-200, 200));
             host.DiskLatency = (long)random.LogBetween(50_000, 200_000_000);
             if (isSimultaneous) host.Start(hasDisk: true);
             else world.At(random.Between(0, 2 * Second), () => host.Start(hasDisk: true));

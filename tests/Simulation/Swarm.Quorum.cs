@@ -16,6 +16,18 @@ public sealed partial record Swarm
     /// still call itself quorate beside those who went on (docs/operating/quorum.md).</summary>
     public bool HasOneQuorateSide => QuorumChangeEvery is null && World.Quorum is null or { Mode: QuorumMode.Majority, AllowDownscale: false, TieBreaker: TieBreakerKind.None };
 
+    /// <summary>I31 holds whatever votes do, but for a node that lost the disk on which its changed votes were (docs/operating/quorum.md).</summary>
+    public bool HasExclusiveTimes => HasOneQuorateSide || !Kinds.Contains(StepKind.CrashWithoutDisk);
+
+    /// <summary>Clocks drift as far as leases allow for (QuorumOptions.ClockMargin), not as quartz does.</summary>
+    public bool HasWildClocks { get; init; }
+
+    /// <summary>Two clocks of which one is fast and one slow by this differ by almost an eighth.</summary>
+    private const int WildDriftPpm = 58_000;
+
+    /// <summary>The drift of a clock in millionths, from that of a quartz.</summary>
+    public long DriftOf(long quartzPpm) => HasWildClocks ? Math.Sign(quartzPpm) * WildDriftPpm : quartzPpm;
+
     private static Swarm WithQuorum(Swarm swarm, ulong seed)
     {
         var random = new SeededRandom(seed).Fork(12);
@@ -37,6 +49,7 @@ public sealed partial record Swarm
         };
         return swarm with
         {
+            HasWildClocks = new SeededRandom(seed).Fork(14).Chance(0.7),
             World = swarm.World with { Quorum = quorum },
             QuorumChangeEvery = random.Chance(0.3) ? (long)random.LogBetween(0.5e9, 10e9) : null,
         };

@@ -54,6 +54,21 @@ public sealed class TestClusterTests
     }
 
     [Fact]
+    public async Task A_side_may_act_alone_only_after_the_time_of_the_view_before_it()
+    {
+        await using var cluster = await TestCluster.StartAsync(3);
+        await cluster.AdvanceAsync(TimeSpan.FromSeconds(5));
+        Assert.True((await cluster.Client(1).GetExclusiveTimeAsync()).IsNow);
+
+        cluster.Partition([1], [2, 3]);
+        await cluster.SettleAsync();
+
+        Assert.False((await cluster.Client(2).GetExclusiveTimeAsync()).IsNow);
+        await cluster.AdvanceAsync(TimeSpan.FromSeconds(5));
+        Assert.Equal((false, true), ((await cluster.Client(1).GetExclusiveTimeAsync()).IsNow, (await cluster.Client(2).GetExclusiveTimeAsync()).IsNow));
+    }
+
+    [Fact]
     public async Task Crash_is_seen_by_the_others_and_its_own_client_comes_back_after_the_start()
     {
         await using var cluster = await TestCluster.StartAsync(3);

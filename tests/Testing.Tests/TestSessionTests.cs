@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Grpc.Core;
 using Membership.Client;
+using Membership.Tests.Groups;
 using Membership.V1;
 using Xunit;
 
@@ -60,6 +61,14 @@ public sealed class TestSessionTests
 
         Assert.Equal((MembershipReason.Invalid, "GROUP_NAME", false), (refused.Reason, refused.Word, refused.IsTransient));
         Assert.Contains("holds a control character (U+000A) at position 4", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Every_refusal_of_a_join_is_that_of_the_daemon()
+    {
+        await using var cluster = await TestCluster.StartAsync(1);
+
+        await SessionRefusals.HoldAsync(new GroupService.GroupServiceClient(cluster.CallsTo(1)));
     }
 
     private static async Task<AsyncDuplexStreamingCall<GroupRequest, GroupResponse>> OpenAsync(TestCluster cluster)

@@ -167,6 +167,9 @@ internal sealed class TestNode : ITotemEffects
 
     public List<TotemFact> Facts { get; } = [];
 
+    /// <summary>What it last said about all members having been in a ring.</summary>
+    public (RingId Ring, Instant Since)? Confirmed { get; private set; }
+
     public bool HasLeft { get; private set; }
 
     public void Start() => Core.Start(_ring.Now, this);
@@ -233,6 +236,8 @@ internal sealed class TestNode : ITotemEffects
         Views.Add(view);
         Log.Add($"view {view.Id} {string.Join(',', view.Members.Select(m => m.Node))}");
     }
+
+    void ITotemEffects.RingConfirmed(RingId ring, Instant since) => Confirmed = (ring, since);
 
     void ITotemEffects.Failed(ulong counter) => Failures.Add(counter);
 

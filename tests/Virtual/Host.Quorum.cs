@@ -1,3 +1,4 @@
+using Membership.Links;
 using Membership.Node;
 using Membership.Quorum;
 
@@ -11,6 +12,9 @@ public sealed partial class Host
     private readonly Dictionary<ulong, string?> _changes = [];
     private QuorumRecord? _quorumOnDisk;
     private ulong _lastChange;
+    private QuorumLease? _leaseTold;
+    private Instant _untilTold;
+    private long _exclusiveFrom;
 
     /// <summary>What the next start finds; null on a new disk.</summary>
     public QuorumRecord? QuorumOnDisk => _quorumOnDisk;
@@ -44,6 +48,16 @@ public sealed partial class Host
             throw new PromiseBrokenException("I32", $"at rest node {Id} is {(state.IsSynchronizing ? "still synchronizing" : "not quorate")} in view {state.View?.Id} of {View?.Id}: {state.Reason}");
         var waiting = _changes.Count(change => change.Value is { Length: 0 });
         if (waiting > 0) throw new PromiseBrokenException("I32", $"at rest {waiting} changes of quorum that node {Id} was asked for have no answer");
+    }
+
+    /// <summary>What anybody could learn of the node now about when it may act alone, in the time that all share.</summary>
+    private void TellLease(MembershipNode node)
+    {
+        if (node.Quorum.Lease is not { } lease || (ReferenceEquals(lease, _leaseTold) && lease.QuorateUntil == _untilTold)) return;
+        if (!ReferenceEquals(lease, _leaseTold)) _exclusiveFrom = Global(lease.ExclusiveFrom);
+        (_leaseTold, _untilTold) = (lease, lease.QuorateUntil);
+        if (lease.QuorateUntil == default) return; // nothing is known yet
+        _world.History.MayActAlone(Incarnation, _world.Now, lease.View, _exclusiveFrom, Global(lease.QuorateUntil));
     }
 
     private void ForgetQuorum(bool hasDisk)

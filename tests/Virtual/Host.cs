@@ -113,6 +113,7 @@ public sealed partial class Host : INodeEffects
         (_isLeaving, _sleepsSince, _sleptThrough, _deliveredAfterSleep) = (false, null, null, null);
         ForgetSessions();
         ForgetQuorum(hasDisk);
+        _leaseTold = null;
         var sequence = Disk.Read();
         Node = _world.Build(this, sequence);
         _world.Trace(this, $"started boot {Boot.Short:x16} after ring sequence {sequence:x}");
@@ -300,6 +301,7 @@ public sealed partial class Host : INodeEffects
     private void AfterInput()
     {
         if (Node is not { } node) return;
+        TellLease(node);
         var deadline = node.NextDeadline;
         if (deadline == Instant.Never) return;
         var at = Math.Max(Global(deadline), _world.Now);
@@ -319,10 +321,13 @@ public sealed partial class Host : INodeEffects
     {
         var elapsed = local.Nanoseconds - ClockOffset;
         if (ClockDriftPpm == 0) return elapsed;
-        var at = (long)((Int128)elapsed * 1_000_000 / (1_000_000 + ClockDriftPpm));
+        var at = elapsed is > -PlainMax and < PlainMax ? elapsed * 1_000_000 / (1_000_000 + ClockDriftPpm) : (long)((Int128)elapsed * 1_000_000 / (1_000_000 + ClockDriftPpm));
         while (at + (at * ClockDriftPpm / 1_000_000) < elapsed) at++;
         return at;
     }
+
+    /// <summary>Below this, some hours, 64 bits are enough, and much faster.</summary>
+    private const long PlainMax = long.MaxValue / 1_000_000;
 
     private void Stop()
     {

@@ -25,7 +25,7 @@ internal enum CheckState
 internal sealed record CheckValue(string Name, string Help, double Value, params IReadOnlyList<(string Name, string Value)> Labels);
 
 /// <summary>What a check found.</summary>
-/// <param name="Check">quorum or links.</param>
+/// <param name="Check">quorum, exclusive or links.</param>
 /// <param name="State">How well it is.</param>
 /// <param name="Message">One sentence.</param>
 /// <param name="Summary">The figures worth a graph, for Nagios.</param>

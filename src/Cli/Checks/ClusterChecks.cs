@@ -1,3 +1,4 @@
+using Membership.Cli.Status;
 using Membership.V1;
 
 namespace Membership.Cli.Checks;
@@ -25,6 +26,21 @@ internal static class ClusterChecks
                 new CheckValue("quorate", "1 when this side may act.", quorum.Quorate ? 1 : 0),
                 Votes("present", quorum.Votes), Votes("needed", quorum.VotesNeeded), Votes("expected", quorum.VotesExpected),
                 .. quorum.Members.Select(static member => new CheckValue("member_present", "1 when the configured node is in the view.", member.Present ? 1 : 0, ("node", member.Name))),
+            ]);
+    }
+
+    /// <summary>Whether this side may act while nobody else can: critical at any other time, so that a script can stop at exit code 0.</summary>
+    public static CheckResult Exclusive(Quorum quorum, TimeSpan elapsed)
+    {
+        var time = ExclusiveTime.Of(quorum, elapsed);
+        var reason = quorum.Reason.Length > 0 ? $": {quorum.Reason}" : "";
+        return new CheckResult("exclusive", time.IsNow ? CheckState.Ok : CheckState.Critical, $"{time.Sentence}{reason}",
+            [("exclusive", time.IsNow ? 1 : 0), ("quorate", quorum.Quorate ? 1 : 0), ("for_ms", Math.Floor(time.For.TotalMilliseconds)), ("in_ms", time.In.TotalMilliseconds)],
+            [
+                new CheckValue("exclusive", "1 when this side may act and nobody else can.", time.IsNow ? 1 : 0),
+                new CheckValue("quorate", "1 when this side may act.", quorum.Quorate ? 1 : 0),
+                new CheckValue("exclusive_left_seconds", "What is left of the time in which nobody else can act, were it not renewed.", time.For.TotalSeconds),
+                new CheckValue("exclusive_begins_seconds", "What is left until the time in which nobody else can act begins.", time.In.TotalSeconds),
             ]);
     }
 

@@ -94,8 +94,12 @@ internal static class GroupCommands
         var command = new Command("watch", "Write every membership change and message of a group in their order, without being in it, until interrupted.");
         var group = NameArgument();
         var count = new Option<long>("--count") { Description = "Stop after that many messages (0: never).", HelpName = "N" };
+        var after = new Option<ulong>("--after") { Description = "Go on behind this position of an earlier run (its \"resume\").", HelpName = "POSITION" };
+        var boot = new Option<string>("--boot") { Description = "The boot of the daemon that counted the position (its \"boot\"); refused where it has been restarted since.", HelpName = "BOOT" };
         command.Arguments.Add(group);
         command.Options.Add(count);
+        command.Options.Add(after);
+        command.Options.Add(boot);
         var common = CommonOptions.AddTo(command);
         common.SetAction(command, host, async (context, parse, cancellationToken) =>
         {
@@ -103,7 +107,8 @@ internal static class GroupCommands
             var limit = Values.Within(parse, count, 0, long.MaxValue);
             await using var daemon = await context.ConnectAsync(cancellationToken);
             var names = context.Json ? [] : await NamesAsync(context, daemon, cancellationToken);
-            return await new GroupTail(context, daemon, limit).RunAsync(new WatchGroupRequest { Group = name }, names, cancellationToken);
+            var request = new WatchGroupRequest { Group = name, AfterPosition = parse.GetValue(after), Boot = parse.GetValue(boot) ?? "" };
+            return await new GroupTail(context, daemon, limit).RunAsync(request, names, cancellationToken);
         });
         return command;
     }

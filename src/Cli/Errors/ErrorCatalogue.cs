@@ -210,7 +210,7 @@ internal static class ErrorCatalogue
     public static readonly ErrorEntry GroupCutOff = new("MB1505", ExitCode.Failed,
         "cut off from the group by the daemon: {detail}",
         "events came faster than this command or what reads its output could take them",
-        "make the reader faster and run it again");
+        "make the reader faster, or run it again with --after {resume}{boot}");
 
     public static readonly ErrorEntry GroupRefused = new("MB1506", ExitCode.NotObtained,
         "cannot join the group {group}: {detail}",

@@ -70,12 +70,19 @@ internal sealed class GroupEventLines(LineBuffer lines, bool json, string group,
     }
 
     /// <summary>Adds the last line of a stream whose reader was too slow.</summary>
-    public void Cut(Cut cut)
+    /// <param name="cut">Where it can go on.</param>
+    /// <param name="boot">Of the daemon that counted; empty where it did not say.</param>
+    public void Cut(Cut cut, string boot)
     {
-        if (json)
-            lines.Raw("{\"event\":\"cut\",\"resume\":"u8).Number(cut.Resume).Raw("}"u8).EndLine();
-        else
-            Text($"-- cut off at position {cut.Resume}");
+        if (!json)
+        {
+            Text($"-- cut off; resume after {cut.Resume}");
+            return;
+        }
+        lines.Raw("{\"event\":\"cut\",\"resume\":"u8).Number(cut.Resume);
+        if (boot.Length > 0)
+            lines.Raw(",\"boot\":\""u8).Raw(LineBuffer.Encode(boot)).Raw("\""u8);
+        lines.Raw("}"u8).EndLine();
     }
 
     /// <summary>A member in text: node and process, or the session where the client is remote.</summary>

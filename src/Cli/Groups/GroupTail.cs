@@ -1,6 +1,8 @@
+using Grpc.Core;
 using Membership.Cli.Daemons;
 using Membership.Cli.Errors;
 using Membership.Cli.Ring;
+using Membership.Grpc.Errors;
 using Membership.V1;
 
 namespace Membership.Cli.Groups;
@@ -11,8 +13,13 @@ namespace Membership.Cli.Groups;
 /// <param name="count">Stop after that many messages; 0 never.</param>
 internal sealed class GroupTail(CommandContext context, IDaemon daemon, long count)
 {
+    // How a daemon ends the call of a watch that it cut off and that did not take the notice.
+    private const string CutWord = "WATCH_CUT";
+
     private readonly LineBuffer _lines = new(context.Host.Output);
     private long _messages;
+    private ulong _position;   // of the last event written, or the one begun after
+    private string _boot = "";
 
     /// <summary>Runs until the count is reached, the operator interrupts, or the daemon ends the stream.</summary>
     public async Task<int> RunAsync(WatchGroupRequest request, IReadOnlyDictionary<uint, string> names, CancellationToken cancellationToken)
@@ -20,7 +27,8 @@ internal sealed class GroupTail(CommandContext context, IDaemon daemon, long cou
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         await using var stream = daemon.Groups.WatchAsync(request, stop.Token).GetAsyncEnumerator(stop.Token);
         var writer = new GroupEventLines(_lines, context.Json, request.Group, names);
-        var isFirst = true; // the members now, which every daemon gives at once
+        var isFirst = true; // which every daemon gives at once
+        _position = request.AfterPosition;
         Task<bool>? move = null;
         try
         {
@@ -30,14 +38,22 @@ internal sealed class GroupTail(CommandContext context, IDaemon daemon, long cou
                 if (!move.IsCompleted)
                     await _lines.FlushAsync(cancellationToken);
                 var more = isFirst
-                    ? await context.WithinTimeoutAsync("waiting for the members", _ => move, cancellationToken)
+                    ? await context.WithinTimeoutAsync("waiting for the watch to begin", _ => move, cancellationToken)
                     : await move;
-                isFirst = false;
                 if (!more)
                     throw new CliException(ErrorCatalogue.StreamEnded, ("socket", daemon.Socket));
+                if (stream.Current.Boot.Length > 0)
+                    _boot = stream.Current.Boot;
+                else if (isFirst && request.AfterPosition > 0) // it would leave out what came since
+                    throw new CliException(ErrorCatalogue.NotOffered, ("detail", "a watch of a group that goes on after a position"));
+                isFirst = false;
                 if (await WriteAsync(writer, stream.Current, cancellationToken))
                     return ExitCode.Ok;
             }
+        }
+        catch (CliException ended) when (ended.InnerException is RpcException status && RichError.From(status) is { Reason: CutWord })
+        {
+            throw CutOff(writer, new Cut { Resume = _position, Reason = status.Status.Detail }); // the notice itself did not come through
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -58,6 +74,8 @@ internal sealed class GroupTail(CommandContext context, IDaemon daemon, long cou
         var hash = 0;
         foreach (var item in response.Events)
         {
+            if (item.Position > 0)
+                _position = item.Position;
             switch (item.EventCase)
             {
                 case GroupEvent.EventOneofCase.Membership:
@@ -69,8 +87,7 @@ internal sealed class GroupTail(CommandContext context, IDaemon daemon, long cou
                         return true;
                     break;
                 case GroupEvent.EventOneofCase.Cut:
-                    writer.Cut(item.Cut);
-                    throw new CliException(ErrorCatalogue.GroupCutOff, ("detail", item.Cut.Reason));
+                    throw CutOff(writer, item.Cut);
                 default:
                     throw new CliException(ErrorCatalogue.BadAnswer, ("socket", daemon.Socket), ("detail", $"a group event of the kind {item.EventCase}"));
             }
@@ -78,5 +95,11 @@ internal sealed class GroupTail(CommandContext context, IDaemon daemon, long cou
                 await _lines.FlushAsync(cancellationToken);
         }
         return false;
+    }
+
+    private CliException CutOff(GroupEventLines writer, Cut cut)
+    {
+        writer.Cut(cut, _boot);
+        return new CliException(ErrorCatalogue.GroupCutOff, ("detail", cut.Reason), ("resume", cut.Resume), ("boot", _boot.Length > 0 ? $" --boot {_boot}" : ""));
     }
 }

@@ -26,6 +26,8 @@ internal static class QuorumText
             [new Span($"   epoch {quorum.Epoch}")]);
         if (quorum.Reason.Length > 0)
             screen.Line(new Span($" {symbols.Bar} {quorum.Reason}"));
+        if (quorum.QuorateUntilNs != 0 || (quorum.Quorate && quorum.Flags.Contains("two-node")))
+            screen.Line(new Span($" {symbols.Bar} {ExclusiveTime.Of(quorum, TimeSpan.Zero).Sentence}"));
         if (quorum.Synchronizing)
             screen.Line(new Span($" {symbols.Bar} the reports of the members of this view are still under way."));
         if (quorum.Flags.Count > 0)
@@ -77,6 +79,10 @@ internal static class QuorumText
         WriteWitness(json, quorum.Witness);
         json.WriteNumber("revision", quorum.Revision);
         json.WriteNumber("t_ns", quorum.TNs);
+        json.WriteNumber("quorate_until_ns", quorum.QuorateUntilNs);
+        json.WriteNumber("exclusive_from_ns", quorum.ExclusiveFromNs);
+        json.WriteNumber("quorate_for_ms", quorum.QuorateForMs);
+        json.WriteNumber("exclusive_in_ms", quorum.ExclusiveInMs);
     }
 
     private static void WriteView(Utf8JsonWriter json, View? view)

@@ -21,6 +21,9 @@ internal sealed class GroupConnection(
     /// <summary>The daemon has opened the session: groups may be joined and left on it. Guarded by the session's lock.</summary>
     public bool IsOpen { get; private set; }
 
+    /// <summary>Of the last event handed out. The daemon's stream is one for all groups.</summary>
+    public ulong Position { get; private set; }
+
     /// <summary>Something may be ready to be written.</summary>
     public void Wake() => _wakes.Writer.TryWrite(true);
 
@@ -141,7 +144,7 @@ internal sealed class GroupConnection(
         switch (groupEvent.EventCase)
         {
             case GroupEvent.EventOneofCase.Membership:
-                Give(groupEvent.Membership.Handle, groupEvent, Changed(groupEvent.Membership));
+                Give(groupEvent.Membership.Handle, groupEvent, GroupEvents.Changed(groupEvent, _self));
                 return null;
             case GroupEvent.EventOneofCase.Message:
                 ClientTelemetry.Delivered(groupEvent.Message.Level);
@@ -163,6 +166,7 @@ internal sealed class GroupConnection(
 
     private void Give(uint handle, GroupEvent groupEvent, GroupUpdate update)
     {
+        Position = groupEvent.Position;
         long cost = EventCost.Of(groupEvent);
         window.OnReceived(cost);
         session.Give(handle, update, cost, _number);
@@ -177,23 +181,10 @@ internal sealed class GroupConnection(
         return null;
     }
 
-    private GroupUpdate.MembersChanged Changed(GroupMembership membership) => new(
-        Member.From(membership.Members),
-        Member.From(membership.Joined),
-        Member.From(membership.Left),
-        membership.Reason,
-        _self,
-        membership.View?.Id ?? "",
-        membership.View?.Number ?? 0,
-        membership.Change);
-
     private GroupUpdate.Message Delivered(GroupEvent groupEvent)
     {
-        var message = groupEvent.Message;
-        if (message.RingId.Length > 0) _ringId = message.RingId;
-        return new GroupUpdate.Message(
-            Member.From(message.Sender), message.Payload.Memory, new OrderPosition(_ringId, message.Seq, message.Index),
-            message.Level, message.Counter, message.ViewNumber, groupEvent.TNs);
+        if (groupEvent.Message.RingId.Length > 0) _ringId = groupEvent.Message.RingId;
+        return GroupEvents.Delivered(groupEvent, _ringId);
     }
 }
 

@@ -17,7 +17,9 @@ internal sealed class GroupSession(GroupService.GroupServiceClient service, Memb
     private uint _lastHandle;
     private ulong _messageBytesMax = ulong.MaxValue;
     private bool _isClosed;
-    private bool _wasOpen;   // this and the next: of the running loop alone
+    private bool _wasOpen;   // this and the next ones: of the running loop alone
+    private string _boot = "";
+    private ulong _position;
     private bool _callbackThrew;
 
     public int OnTheirWay => _outbox.AcceptedCount;
@@ -193,6 +195,7 @@ internal sealed class GroupSession(GroupService.GroupServiceClient service, Memb
         {
             lock (_gate) _connection = connection;
             var opened = await connection.OpenAsync(_closing.Token).ConfigureAwait(false);
+            _boot = opened.Boot;
             reconnect.OnConnected();
             if (Tell(new ConnectionState(true, null, TimeSpan.Zero)) is { } untold) return untold;
             lock (_gate)
@@ -223,6 +226,7 @@ internal sealed class GroupSession(GroupService.GroupServiceClient service, Memb
         finally
         {
             lock (_gate) _connection = null;
+            _position = connection.Position;
             await connection.DisposeAsync().ConfigureAwait(false);
         }
     }
@@ -250,7 +254,7 @@ internal sealed class GroupSession(GroupService.GroupServiceClient service, Memb
             foreach (var group in _groups.Values)
             {
                 if (isFinal) group.End(cause);
-                else group.OnInterrupted(cause);
+                else group.OnInterrupted(new GroupUpdate.Interrupted(cause) { StreamPosition = _position, Boot = _boot });
             }
             _outbox.FailAll(cause);
             bool isNeeded = !isFinal && !_isClosed && _groups.Values.Any(static group => group.Stage is not GroupStage.Ended);

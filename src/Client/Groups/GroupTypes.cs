@@ -15,6 +15,27 @@ public sealed record GroupOptions
     public bool WithoutUpdates { get; init; }
 }
 
+/// <summary>What of a group a watch gives, and from where on.</summary>
+/// <example>
+/// <code>
+/// await foreach (var update in client.WatchGroupAsync("orders", new GroupWatchOptions { HeadersOnly = true }, cancellationToken))
+/// {
+///     Console.WriteLine(update.StreamPosition);
+/// }
+/// </code>
+/// </example>
+public sealed record GroupWatchOptions
+{
+    /// <summary>Continue after this position of the daemon's stream of group events (<see cref="GroupUpdate.StreamPosition"/>); 0: begin with the members now.</summary>
+    public ulong AfterPosition { get; init; }
+
+    /// <summary>The boot of the daemon that counted <see cref="AfterPosition"/>, 16 hex digits; empty: do not compare.</summary>
+    public string Boot { get; init; } = "";
+
+    /// <summary>Messages without their payload, with size and the first 8 bytes of its SHA-256.</summary>
+    public bool HeadersOnly { get; init; }
+}
+
 /// <summary>A message of this process has its place in the order: every member of the view delivers it there.</summary>
 /// <param name="Position">Its place.</param>
 /// <param name="Counter">The own daemon's count of its messages.</param>

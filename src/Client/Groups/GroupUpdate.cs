@@ -23,6 +23,12 @@ public abstract record GroupUpdate
     {
     }
 
+    /// <summary>
+    /// Its place in the one stream of group events of the own daemon: it rises from update to update, over all groups, and begins anew when the daemon
+    /// restarts. What follows it can be read with <see cref="MembershipClient.WatchGroupAsync"/>. Of <see cref="Interrupted"/>: that of the last update before it.
+    /// </summary>
+    public ulong StreamPosition { get; init; }
+
     /// <summary>A message of a member.</summary>
     /// <param name="Sender">A member of the group at this place of the order.</param>
     /// <param name="Payload">The bytes as they were sent. They may be kept; nobody changes them.</param>
@@ -42,6 +48,12 @@ public abstract record GroupUpdate
     {
         /// <summary>The payload read as UTF-8; what is no UTF-8 becomes U+FFFD.</summary>
         public string Text => Encoding.UTF8.GetString(Payload.Span);
+
+        /// <summary>Bytes of the payload, also where it was left out (<see cref="GroupWatchOptions.HeadersOnly"/>).</summary>
+        public uint Size { get; init; }
+
+        /// <summary>First 8 bytes of the payload's SHA-256 where it was left out; empty otherwise.</summary>
+        public ReadOnlyMemory<byte> Sha256 { get; init; }
     }
 
     /// <summary>Members came or went. The first update of a group, and the first after <see cref="Interrupted"/>, has this process in <paramref name="Joined"/>.</summary>
@@ -76,15 +88,29 @@ public abstract record GroupUpdate
     /// <summary>The membership was lost: changes and messages may be missing here, and the others saw this process leave.</summary>
     /// <remarks>
     /// The group is joined again as soon as the daemon can be reached; <see cref="MembersChanged"/> follows then, with a new
-    /// <see cref="MembersChanged.Self"/>. State built from the updates before has to be built anew or fetched from another member.
+    /// <see cref="MembersChanged.Self"/>. State built from the updates before has to be built anew, fetched from another member, or completed: what was
+    /// missed lies after <see cref="GroupUpdate.StreamPosition"/> and before that of the own join that follows, and can be read from a daemon that was not
+    /// restarted and has recorded the group meanwhile (it does so for 30 s after it cut a client off, and while another client of it is in the group).
     /// </remarks>
     /// <param name="Cause">Why; <see cref="MembershipReason.CutOff"/>: this process did not read fast enough.</param>
     /// <example>
     /// <code>
-    /// if (update is GroupUpdate.Interrupted interrupted) Console.Error.WriteLine(interrupted.Cause.Message);
+    /// case GroupUpdate.Interrupted interrupted: lost = interrupted; break;
+    /// case GroupUpdate.MembersChanged { IsOwnJoin: true } joined when lost is not null:
+    ///     var missed = new GroupWatchOptions { AfterPosition = lost.StreamPosition, Boot = lost.Boot };
+    ///     await foreach (var update in client.WatchGroupAsync(group.Name, missed, cancellationToken))
+    ///     {
+    ///         if (update.StreamPosition &gt;= joined.StreamPosition) break;
+    ///         Apply(update);
+    ///     }
+    ///     break;   // SubscriptionCutException: not all of it is there any more
     /// </code>
     /// </example>
-    public sealed record Interrupted(MembershipException Cause) : GroupUpdate;
+    public sealed record Interrupted(MembershipException Cause) : GroupUpdate
+    {
+        /// <summary>The boot of the daemon that counted <see cref="GroupUpdate.StreamPosition"/>, 16 hex digits.</summary>
+        public string Boot { get; init; } = "";
+    }
 }
 
 /// <summary>Where a message stands in the one order.</summary>

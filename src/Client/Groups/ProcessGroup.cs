@@ -160,7 +160,7 @@ public sealed class ProcessGroup : IAsyncDisposable
     }
 
     /// <summary>The connection is lost; it will be tried again.</summary>
-    internal void OnInterrupted(MembershipException cause)
+    internal void OnInterrupted(GroupUpdate.Interrupted interrupted)
     {
         if (Stage is GroupStage.Leaving)
         {
@@ -169,7 +169,7 @@ public sealed class ProcessGroup : IAsyncDisposable
         }
         if (Stage is not GroupStage.Joined) return;
         Stage = GroupStage.Interrupted;
-        Give(new GroupUpdate.Interrupted(cause), 0, 0);
+        Give(interrupted, 0, 0);
     }
 
     /// <summary>The membership has ended: left (null) or for good.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 
 namespace Membership.Daemon.Services;
@@ -11,6 +12,11 @@ internal sealed class ClientCuts(ILogger logger, TimeProvider time)
 
     /// <summary>Why a reader is cut off that the writer of its log has overtaken.</summary>
     public const string Overtaken = "the reader was too slow: what it should read next is overwritten.";
+
+    /// <summary>Why a client is cut off that takes nothing.</summary>
+    /// <param name="what">What it did: <c>did not read</c>.</param>
+    /// <param name="time">For so long.</param>
+    public static string Stalled(string what, TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"the client {what} for {time.TotalSeconds} s while events waited for it.");
 
     private static readonly TimeSpan FlushPace = TimeSpan.FromSeconds(1);
 

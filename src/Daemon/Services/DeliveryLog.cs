@@ -4,7 +4,7 @@ using Membership.Totem;
 namespace Membership.Daemon.Services;
 
 /// <summary>The recent messages and views of this daemon in their one order: written once by the ring thread, read by any number of subscribers at their own pace.</summary>
-/// <remarks>A <see cref="RecordRing"/> with an index by position, so that a reader that was cut off can resume.</remarks>
+/// <remarks>A <see cref="RecordRing"/>; whoever reads it reads all of it.</remarks>
 internal sealed class DeliveryLog : RecordRing
 {
     /// <summary>Size of the ring unless told otherwise: about 110 000 messages of 64 bytes, or a tenth of a second of 1 KiB messages at full speed.</summary>
@@ -13,24 +13,22 @@ internal sealed class DeliveryLog : RecordRing
     /// <summary>Bytes of payloads beside the ring; older ones go, and with them everything before them.</summary>
     public const long LargeBytesMax = 48L * 1024 * 1024;
 
-    // One entry of the index every so many records, to find a position again.
-    private const int IndexStride = 64;
-
     private static readonly int HeaderBytes = Unsafe.SizeOf<DeliveryRecord>();
 
     private readonly BatchSignal _signal = new();
-    private readonly IndexEntry[] _index;
     private long _publishedPositionBefore;   // written before what is published, the position after it: equal means that they belong together
 
     /// <param name="bytes">Size of the ring, a power of two from 256 KiB on.</param>
     public DeliveryLog(int bytes = DefaultBytes)
-        : base(bytes, LargeBytesMax) => _index = new IndexEntry[bytes / HeaderBytes / IndexStride + 2];
+        : base(bytes, HeaderBytes, LargeBytesMax)
+    {
+    }
 
     /// <summary>Adds a message; readers see it after <see cref="Publish"/>. Ring thread only.</summary>
     public void Append(in Delivery delivery, ReadOnlySpan<byte> payload, long time)
     {
         var inline = payload.Length <= InlineBytesMax;
-        ref var record = ref Claim(inline ? payload.Length : 0, out var at);
+        ref var record = ref ClaimRecord(inline ? payload.Length : 0, out var at);
         record.Size = payload.Length;
         record.Time = time;
         record.Seq = delivery.Seq.Value;
@@ -44,14 +42,14 @@ internal sealed class DeliveryLog : RecordRing
         record.Kind = inline ? RecordKind.Message : RecordKind.LargeMessage;
         record.Level = (byte)delivery.Level;
         record.Service = delivery.Service;
-        if (inline) payload.CopyTo(Payload(at, HeaderBytes, payload.Length));
+        if (inline) payload.CopyTo(Payload(at, payload.Length));
         else record.LargeSlot = KeepLarge(at, payload);
     }
 
     /// <summary>Adds a view by its revision in the <see cref="ViewHistory"/>. Ring thread only.</summary>
     public void AppendView(ulong revision, long time)
     {
-        ref var record = ref Claim(0, out _);
+        ref var record = ref ClaimRecord(0, out _);
         record = new DeliveryRecord { RecordBytes = record.RecordBytes, Position = record.Position, Time = time, Counter = revision, Kind = RecordKind.View };
     }
 
@@ -91,60 +89,9 @@ internal sealed class DeliveryLog : RecordRing
         oldest = OldestResumable();
         if (position == LastPosition && ReadFromNow() is { } now && now.Position == position) return now;
         if (position < oldest || position > LastPosition) return null;
-        if (FindIndexed(position + 1) is not { } from) return null;
-        return new DeliveryReader(this, from.Offset, position);
+        if (OffsetOf(position + 1) is not { } from) return null;
+        return new DeliveryReader(this, from, position);
     }
 
-    /// <summary>The lowest position that can be resumed after.</summary>
-    public long OldestResumable()
-    {
-        var floor = Floor;
-        var oldest = long.MaxValue;
-        for (var i = 0; i < _index.Length; i++)
-        {
-            var entry = ReadIndex(i);
-            if (entry.Position > 0 && entry.Offset >= floor) oldest = Math.Min(oldest, entry.Position);
-        }
-        return oldest == long.MaxValue ? LastPosition : oldest - 1;
-    }
-
-    private ref DeliveryRecord Claim(int payloadBytes, out long at)
-    {
-        var position = NextPosition;
-        ref var record = ref Unsafe.As<byte, DeliveryRecord>(ref Claim(HeaderBytes, payloadBytes, out at));
-        if ((position - 1) % IndexStride == 0) WriteIndex(position, at);
-        return ref record;
-    }
-
-    // The entry is a pair: a reader that catches it half written sees an offset that does not fit and is refused by the position in the record.
-    private void WriteIndex(long position, long offset)
-    {
-        ref var entry = ref _index[SlotOf(position)];
-        Volatile.Write(ref entry.Position, 0);
-        Volatile.Write(ref entry.Offset, offset);
-        Volatile.Write(ref entry.Position, position);
-    }
-
-    private int SlotOf(long position) => (int)((position - 1) / IndexStride % _index.Length);
-
-    private IndexEntry ReadIndex(int i)
-    {
-        ref var entry = ref _index[i];
-        var position = Volatile.Read(ref entry.Position);
-        var offset = Volatile.Read(ref entry.Offset);
-        return Volatile.Read(ref entry.Position) == position ? new IndexEntry { Position = position, Offset = offset } : default;
-    }
-
-    // The nearest indexed record at or before a position that is not overwritten.
-    private IndexEntry? FindIndexed(long position)
-    {
-        var entry = ReadIndex(SlotOf(position));
-        return entry.Position > 0 && entry.Position <= position && position - entry.Position < IndexStride && entry.Offset >= Floor ? entry : null;
-    }
-
-    private struct IndexEntry
-    {
-        public long Position;
-        public long Offset;
-    }
+    private ref DeliveryRecord ClaimRecord(int payloadBytes, out long at) => ref Unsafe.As<byte, DeliveryRecord>(ref Claim(payloadBytes, out at));
 }

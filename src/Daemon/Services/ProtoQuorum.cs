@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Membership.Daemon.Configuration;
 using Membership.Links;
 using Membership.Quorum;
@@ -34,8 +35,25 @@ internal sealed class ProtoQuorum(ClusterConfiguration configuration, ProtoViews
             Flags = { state.Flags },
         };
         if (configuration.Quorum.Witness is { } settings) quorum.Witness = Witness(settings, state);
+        if (state.Lease is { } lease && lease.QuorateUntil != default) AddTimes(quorum, lease, verdict.Origin);
         return quorum;
     }
+
+    private static void AddTimes(Proto.Quorum quorum, QuorumLease lease, long origin)
+    {
+        var now = Stopwatch.GetTimestamp(); // CLOCK_MONOTONIC, as MonotonicClock has checked
+        var until = origin + lease.QuorateUntil.Nanoseconds;
+
+        // Without the votes of the witness there would be no quorum: then its grant to this node ends it too.
+        if (quorum.Witness is { Granted: true, LeaseMs: > 0 } witness && quorum.Votes - witness.Votes < quorum.VotesNeeded)
+            until = Math.Min(until, now + (witness.LeaseMs * NanosecondsPerMillisecond));
+        quorum.QuorateUntilNs = until;
+        quorum.ExclusiveFromNs = origin + lease.ExclusiveFrom.Nanoseconds;
+        quorum.QuorateForMs = Math.Max(0, until - now) / NanosecondsPerMillisecond;
+        quorum.ExclusiveInMs = (Math.Max(0, quorum.ExclusiveFromNs - now) + NanosecondsPerMillisecond - 1) / NanosecondsPerMillisecond;
+    }
+
+    private const long NanosecondsPerMillisecond = 1_000_000;
 
     /// <summary>The reason with names instead of numbers.</summary>
     public string Reason(QuorumState state) => WithNames(state.Reason);

@@ -44,7 +44,7 @@ internal sealed class QuorumApi(RingHost host, QuorumHistory verdicts, ProtoQuor
         if (verdicts.Current is { } current) return current;
         try
         {
-            return new Verdict(await host.QueryAsync(ring => ring.Node.Quorum, cancellationToken), null, 0, host.Clock.Absolute(host.Clock.Now));
+            return new Verdict(await host.QueryAsync(ring => ring.Node.Quorum, cancellationToken), null, 0, host.Clock.Absolute(host.Clock.Now)) { Origin = host.Clock.Absolute(default) };
         }
         catch (RingStoppedException stopped)
         {

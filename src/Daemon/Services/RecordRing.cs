@@ -9,12 +9,16 @@ namespace Membership.Daemon.Services;
 /// The writer never waits for a reader and allocates nothing for small records; it announces what it is about to overwrite
 /// (<c>_floor</c>) before it does. A reader reads first and looks at the floor afterwards: what it read from below the floor may be torn and is thrown away.
 /// Payloads above <see cref="InlineBytesMax"/> are kept beside the ring, up to a limit in all. Each record begins with a <see cref="RecordPrefix"/>; where a
-/// record does not fit before the end of the ring, a negative length there leads back to the beginning.
+/// record does not fit before the end of the ring, a negative length there leads back to the beginning. An index leads from a position to its record, so
+/// that a reader that was cut off can go on where it was.
 /// </remarks>
 internal abstract class RecordRing
 {
     /// <summary>Longer payloads are kept beside the ring.</summary>
     public const int InlineBytesMax = 16 * 1024;
+
+    // One entry of the index every so many records, to find a position again.
+    private const int IndexStride = 64;
 
     // The floor rises in steps, so that its fence is paid once a step.
     private const int FloorStepBytes = 64 * 1024;
@@ -23,10 +27,13 @@ internal abstract class RecordRing
     private readonly int _mask;
     private readonly long _largeBytesMax;
     private readonly LargePayload?[] _large;
+    private readonly IndexEntry[] _index;
+    private readonly int _headerBytes;
 
     // Written by one thread only; the volatile ones are read by everybody.
     private long _head;
     private long _nextPosition = 1;
+    private long _lastIndexed = -1;   // stride
     private long _largeBytes;
     private long _largeFirst;
     private long _largeNext;
@@ -37,8 +44,9 @@ internal abstract class RecordRing
     private bool _ended;
 
     /// <param name="bytes">Size of the ring, a power of two from 256 KiB on.</param>
+    /// <param name="headerBytes">Of each record, prefix included.</param>
     /// <param name="largeBytesMax">Bytes of payloads beside the ring; older ones go, and with them everything before them.</param>
-    protected RecordRing(int bytes, long largeBytesMax)
+    protected RecordRing(int bytes, int headerBytes, long largeBytesMax)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(bytes, 256 * 1024);
         if (!BitOperations.IsPow2(bytes)) throw new ArgumentException("not a power of two", nameof(bytes));
@@ -46,6 +54,8 @@ internal abstract class RecordRing
         _mask = bytes - 1;
         _largeBytesMax = largeBytesMax;
         _large = new LargePayload?[(int)(largeBytesMax / InlineBytesMax) + 1];
+        _headerBytes = headerBytes;
+        _index = new IndexEntry[bytes / headerBytes / IndexStride + 2];
         Pace = new ReaderPace(this);
     }
 
@@ -117,13 +127,39 @@ internal abstract class RecordRing
         return payload is not null && payload.Position == position ? payload.Bytes : null;
     }
 
+    /// <summary>The lowest position that can be resumed after: what follows it is kept, and found.</summary>
+    public virtual long OldestResumable()
+    {
+        var floor = Floor;
+        var oldest = long.MaxValue;
+        for (var i = 0; i < _index.Length; i++)
+        {
+            var entry = ReadIndex(i);
+            if (entry.Position > 0 && entry.Offset >= floor) oldest = Math.Min(oldest, entry.Position);
+        }
+        return oldest == long.MaxValue ? LastPosition : oldest - 1;
+    }
+
+    /// <summary>Offset of a record that is not overwritten, from which on all with this position or a higher one are found; null when there is none.</summary>
+    protected long? OffsetOf(long position)
+    {
+        var entry = ReadIndex(SlotOf(position));
+        return entry.Position > 0 && StrideOf(entry.Position) == StrideOf(position) && entry.Offset >= Floor ? entry.Offset : null;
+    }
+
+    /// <summary>Leaves a position out: no record will have it. Writer only.</summary>
+    protected long SkipPosition()
+    {
+        IndexNext(_head);
+        return _nextPosition++;
+    }
+
     /// <summary>Room for the next record, whose length and position are filled in already. Writer only.</summary>
-    /// <param name="headerBytes">Of the record, prefix included.</param>
     /// <param name="payloadBytes">Behind the header.</param>
     /// <param name="at">Its offset.</param>
-    protected ref byte Claim(int headerBytes, int payloadBytes, out long at)
+    protected ref byte Claim(int payloadBytes, out long at)
     {
-        var bytes = (headerBytes + payloadBytes + 7) & ~7;
+        var bytes = (_headerBytes + payloadBytes + 7) & ~7;
         at = _head;
         var rest = _ring.Length - (int)(at & _mask);
         if (rest < bytes)
@@ -137,12 +173,13 @@ internal abstract class RecordRing
         _head = at + bytes;
         ref var record = ref _ring[(int)(at & _mask)];
         Unsafe.As<byte, RecordPrefix>(ref record) = new RecordPrefix { RecordBytes = bytes, Position = _nextPosition };
+        IndexNext(at);
         _nextPosition++;
         return ref record;
     }
 
     /// <summary>The bytes behind a header that was just claimed. Writer only.</summary>
-    protected Span<byte> Payload(long at, int headerBytes, int payloadBytes) => _ring.AsSpan((int)(at & _mask) + headerBytes, payloadBytes);
+    protected Span<byte> Payload(long at, int payloadBytes) => _ring.AsSpan((int)(at & _mask) + _headerBytes, payloadBytes);
 
     /// <summary>Keeps a payload beside the ring for the record that was just claimed. Writer only.</summary>
     protected int KeepLarge(long at, ReadOnlySpan<byte> payload)
@@ -165,6 +202,33 @@ internal abstract class RecordRing
         return free;
     }
 
+    private void IndexNext(long offset)
+    {
+        if (StrideOf(_nextPosition) != _lastIndexed) WriteIndex(_nextPosition, offset);
+    }
+
+    // The entry is a pair: a reader that catches it half written sees an offset that does not fit and is refused by the position in the record.
+    private void WriteIndex(long position, long offset)
+    {
+        ref var entry = ref _index[SlotOf(position)];
+        Volatile.Write(ref entry.Position, 0);
+        Volatile.Write(ref entry.Offset, offset);
+        Volatile.Write(ref entry.Position, position);
+        _lastIndexed = StrideOf(position);
+    }
+
+    private static long StrideOf(long position) => (position - 1) / IndexStride;
+
+    private int SlotOf(long position) => (int)(StrideOf(position) % _index.Length);
+
+    private IndexEntry ReadIndex(int i)
+    {
+        ref var entry = ref _index[i];
+        var position = Volatile.Read(ref entry.Position);
+        var offset = Volatile.Read(ref entry.Offset);
+        return Volatile.Read(ref entry.Position) == position ? new IndexEntry { Position = position, Offset = offset } : default;
+    }
+
     private void RaiseFloor(long end)
     {
         if (end - _ring.Length <= _floor) return;
@@ -183,6 +247,12 @@ internal abstract class RecordRing
             else high = middle;
         }
         return low == _largeNext ? _largeWritten : _large[low % _large.Length]!.Before;
+    }
+
+    private struct IndexEntry
+    {
+        public long Position;
+        public long Offset;
     }
 
     /// <param name="Offset">Of its record.</param>

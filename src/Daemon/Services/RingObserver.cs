@@ -55,7 +55,7 @@ internal sealed class RingObserver(
     /// <inheritdoc/>
     public void QuorumChanged(QuorumState state, Instant now)
     {
-        kept.Verdicts.Add(state, Absolute(now));
+        kept.Verdicts.Add(state, Absolute(now), Absolute(default));
         _verdictChanged = true;
         witness?.QuorumChanged(state);
         logLine(new RingEvent.Quorum(state, now));

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Grpc.Core;
 using Membership.Grpc.Errors;
 using Proto = Membership.V1;
@@ -28,6 +29,30 @@ public sealed class QuorumServiceTests
         Assert.Equal([(1U, "n1", true), (2U, "n2", false), (3U, "n3", false)], one.Members.Select(m => (m.Node, m.Name, m.Present)));
         Assert.Equal([1U], one.View.Members.Select(m => m.Node));
         Assert.Equal(one, now);
+    }
+
+    [Fact]
+    public async Task The_times_of_a_primary_view_are_renewed_in_each_answer_and_without_quorum_there_are_none()
+    {
+        await using var daemons = await TestDaemons.StartAsync(2);
+        using var channel = daemons[0].Connect();
+        var client = new Proto.QuorumService.QuorumServiceClient(channel);
+        using var watch = client.WatchQuorum(new Proto.WatchQuorumRequest());
+        var record = await UntilAsync(watch, quorum => quorum is { Quorate: true, Votes: 2 });
+
+        var first = (await client.GetQuorumAsync(new Proto.GetQuorumRequest())).Quorum;
+        var last = first;
+        while (last.ExclusiveInMs > 0 || last.QuorateUntilNs <= first.QuorateUntilNs) last = (await client.GetQuorumAsync(new Proto.GetQuorumRequest())).Quorum;
+        var now = Stopwatch.GetTimestamp();
+        await daemons[1].Host.DisposeAsync();
+        var alone = await UntilAsync(watch, quorum => !quorum.Quorate && !quorum.Synchronizing);
+
+        Assert.Equal(record.ExclusiveFromNs, last.ExclusiveFromNs);
+        Assert.True(record.ExclusiveFromNs > record.TNs);
+        Assert.InRange(now, last.ExclusiveFromNs, last.QuorateUntilNs);
+        Assert.InRange(last.QuorateForMs, 1, (last.QuorateUntilNs - record.TNs) / 1_000_000);
+        Assert.Equal(record.Revision, last.Revision);
+        Assert.Equal((0, 0, 0, 0), (alone.QuorateUntilNs, alone.ExclusiveFromNs, alone.QuorateForMs, alone.ExclusiveInMs));
     }
 
     [Fact]

@@ -69,7 +69,7 @@ internal sealed record Template
     {
         ScratchBytesMin = 60_000,
         IsShared = type =>
-            type == typeof(NodeTable) || type == typeof(View) || type == typeof(QuorumState) || type == typeof(QuorumRecord) || type == typeof(QuorumTerms) ||
+            type == typeof(NodeTable) || type == typeof(View) || type == typeof(QuorumRecord) || type == typeof(QuorumTerms) ||
             type == typeof(LinkOptions) || type == typeof(TotemOptions) || type == typeof(QuorumOptions) || type == typeof(CpgOptions) || type == typeof(WorldOptions) ||
             type == typeof(NetworkOptions) || type == typeof(ClusterKey) || type == typeof(GroupChange) ||
             typeof(ICipher).IsAssignableFrom(type) || typeof(ICipherSuite).IsAssignableFrom(type),

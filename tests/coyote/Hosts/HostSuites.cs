@@ -14,6 +14,7 @@ public sealed class HostSuites : ISuites
     [
         Small("wakeups-signal", nameof(WakeUps.Signal), "nobody sleeps through a signal that is raised while it is armed", 20_000),
         Small("wakeups-reader", nameof(WakeUps.Reader), "a session sees each record of its groups once and in order, and is woken for it", 100_000),
+        Small("wakeups-resume", nameof(WakeUps.Resume), "a watch that goes on where one was cut off sees each record once and in order, and is woken for it", 100_000),
         Small("wakeups-gate", nameof(WakeUps.Gate), "a gate that closes is empty when it says so, and lets nobody in afterwards", 50_000),
         Small("wakeups-mailbox", nameof(WakeUps.Mailbox), "the ring thread does not sleep while a message, a command or the wish to leave waits for it", 300_000),
         Small("wakeups-receipts", nameof(WakeUps.Receipts), "every message has its receipt, once and in the order of sending, when its window has ended", 300_000),

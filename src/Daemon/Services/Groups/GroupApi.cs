@@ -1,4 +1,3 @@
-using System.Globalization;
 using Grpc.Core;
 using Membership.Cpg;
 using Membership.Daemon.Access;
@@ -27,7 +26,8 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
 
     private readonly StreamGate _sessions = new(SessionsMax, "groups are used by");
     private readonly StreamGate _watches = new(WatchesMax, "groups are watched by");
-    private readonly SessionTable _table = new();
+    private readonly ClientTable _table = new();
+    private readonly KeptGroups _kept = new(services.Hub, services.Time);
 
     /// <summary>Sessions under way.</summary>
     public int SessionCount => _sessions.Count;
@@ -35,14 +35,17 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
     /// <summary>Watches under way.</summary>
     public int WatchCount => _watches.Count;
 
+    /// <summary>True while groups are recorded for clients that were cut off.</summary>
+    public bool KeepsGroups => _kept.Any;
+
     /// <summary>Sessions and watches for telemetry.</summary>
     public ClientsNow Clients => new(SessionCount + WatchCount, _table.UnreadBytes, _sessions.Gone + _watches.Gone, _sessions.Cut + _watches.Cut, services.Cuts.Since);
 
     /// <summary>Refuses new sessions; ends when those under way have written their last receipt. To be called once <c>leaving</c> has fired and the ring thread has ended.</summary>
     public Task SessionsEndAsync() => _sessions.CloseAsync(ApiErrors.LeavingSentence);
 
-    /// <summary>Cuts off the sessions whose clients do not read, until cancelled.</summary>
-    public Task WatchStallsAsync(CancellationToken cancellationToken) => _table.WatchStallsAsync(services.Time, cancellationToken);
+    /// <summary>Cuts off clients that do not read, and forgets those that did not come back, until cancelled.</summary>
+    public Task WatchStallsAsync(CancellationToken cancellationToken) => Task.WhenAll(_table.WatchStallsAsync(services.Time, cancellationToken), ReleaseKeptAsync(cancellationToken));
 
     /// <summary>Session, with requests and responses that stay bytes (see <see cref="SessionRequest"/>, <see cref="GroupEncoder"/>).</summary>
     public async Task Session(IAsyncStreamReader<SessionRequest> requestStream, IServerStreamWriter<EncodedResponse> responseStream, ServerCallContext context)
@@ -66,7 +69,8 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         var cutReason = session.CutReason;   // from here on it makes no difference: the session is out of its groups
         if (cutReason is not null)
         {
-            services.Cuts.Add(open, Caller.Of(context).Identity, $"its session {Printable.Value(session.Name)} ({ClientCuts.Name(groups)})", cutReason, "It cannot resume: it has to open another session and join again");
+            var then = $"It has to open another session and join again, and can read what it missed by watching its groups after the position it was told, for {KeptGroups.KeepFor.TotalSeconds} s";
+            services.Cuts.Add(open, Caller.Of(context).Identity, $"its session {Printable.Value(session.Name)} ({ClientCuts.Name(groups)})", cutReason, then);
             await Task.WhenAny(writing, Task.Delay(CutGrace, services.Time, ends.Token));
         }
         var isCutShort = !writing.IsCompleted;
@@ -74,7 +78,7 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         await ((Task)reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (isCutShort || cutReason is not null) await ((Task)writing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (cutReason is null) await Task.WhenAll(writing, reading);
-        else if (isCutShort) throw RichError.Of(StatusCode.ResourceExhausted, "SESSION_CUT", cutReason).ToException();
+        else if (isCutShort) throw RichError.Of(StatusCode.ResourceExhausted, "SESSION_CUT", $"{cutReason} {GroupResumption.SessionGoesOnWithoutCut}").ToException();
     }
 
     /// <inheritdoc/>
@@ -100,86 +104,35 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
     {
         if (GroupName.Check(request.Group) is { } why) throw ApiErrors.Invalid(GroupRefusal.BadName, why);
         using var open = _watches.Enter();
-        var reader = new GroupReader(services.Log, new BatchSignal());
-        using var paced = services.Log.Pace.Add(reader);
-        var encoder = new GroupEncoder(services.Log, hashesOnly: !request.Payloads);
-        var subscription = await BeginWatchAsync(request.Group, reader, encoder, context.CancellationToken);
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
+        var watch = new GroupWatch(services, request);
+        using var listed = _table.Add(watch);
+        using var paced = services.Log.Pace.Add(watch.Place);
+        await watch.BeginAsync();
+        var writing = watch.WriteAllAsync(responseStream, ends.Token);
         try
         {
-            await WatchAsync(request.Group, reader, encoder, open, responseStream, context);
+            await Task.WhenAny(writing, watch.Cut);
         }
         finally
         {
             await OnRingThreadAsync(loop =>
             {
-                services.Hub.Unwatch(subscription);
-                loop.View.Node.UnwatchGroup(request.Group);
+                _kept.Keep(loop, request.Group);   // also for a client whose connection was lost
+                watch.End(loop);
             });
         }
-    }
-
-    private async Task<Subscription> BeginWatchAsync(string group, GroupReader reader, GroupEncoder encoder, CancellationToken cancellationToken)
-    {
-        try
+        if (watch.CutReason is not { } cutReason)
         {
-            var (subscription, members, view) = await services.Host.ActAsync(
-                loop =>
-                {
-                    loop.View.Node.WatchGroup(group);
-                    return (services.Hub.Watch(reader, group), loop.View.Node.Groups.MembersOf(group), loop.View.Node.View);
-                },
-                cancellationToken);
-            var now = new Proto.GroupMembership { Group = group, Members = { members.Select(ProtoGroups.Member) } };
-            if (view is not null) now.View = new Proto.View { Id = view.Id.ToString(), Number = view.Number };
-            subscription.IsNamed = true;
-            encoder.Add(new Proto.GroupEvent { TNs = services.Now, Membership = now });
-            return subscription;
+            await writing;
+            return;
         }
-        catch (RingStoppedException stopped)
-        {
-            throw ApiErrors.Stopped(stopped.Message);
-        }
-    }
-
-    private async Task WatchAsync(
-        string group, GroupReader reader, GroupEncoder encoder, StreamGate.OpenStream open, IServerStreamWriter<EncodedResponse> stream, ServerCallContext context)
-    {
-        var cancellationToken = context.CancellationToken;
-        var response = new EncodedResponse();
-        while (true)
-        {
-            var armed = reader.Signal.Arm();
-            var isCut = Fill(reader, encoder);
-            if (isCut)
-            {
-                services.Cuts.Add(open, Caller.Of(context).Identity, $"its watch of group {Printable.Text(group)}", ClientCuts.Overtaken, "It has to watch again");
-                var reason = string.Create(CultureInfo.InvariantCulture, $"{ClientCuts.Overtaken} Events after position {reader.Position} were not given to it. Watch again.");
-                encoder.Add(new Proto.GroupEvent { TNs = services.Now, Cut = new Proto.Cut { Resume = (ulong)reader.Position, Reason = reason } });
-            }
-            if (!encoder.IsEmpty)
-            {
-                encoder.AppendHashes();
-                response.Bytes = encoder.Response;
-                await stream.WriteAsync(response, cancellationToken);
-                encoder.Clear();
-            }
-            else if (services.Log.HasEnded) throw ApiErrors.Stopped("the daemon has left the cluster and stops");
-            else await armed.WaitAsync(cancellationToken);
-            if (isCut) return;
-        }
-    }
-
-    // True when the reader fell behind what is kept.
-    private static bool Fill(GroupReader reader, GroupEncoder encoder)
-    {
-        reader.Refresh();
-        while (!encoder.IsFull)
-        {
-            var found = reader.Next(out var record, out var offset, out var subscription);
-            if (found == ReadResult.Nothing) return false;
-            if (found == ReadResult.Overwritten || !encoder.TryAdd(reader, record, offset, subscription)) return true;
-        }
-        return false;
+        services.Cuts.Add(open, Caller.Of(context).Identity, $"its watch of group {Printable.Text(request.Group)}", cutReason, $"It can watch again after the position it was told, for {KeptGroups.KeepFor.TotalSeconds} s");
+        await Task.WhenAny(writing, Task.Delay(CutGrace, services.Time, ends.Token));
+        var isCutShort = !writing.IsCompleted;
+        await ends.CancelAsync();
+        await ((Task)writing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (isCutShort) throw RichError.Of(StatusCode.ResourceExhausted, "WATCH_CUT", $"{cutReason} Watch again after the position of the last event that came.").ToException();
     }
 
     // The groups it was in, or had asked to join.
@@ -188,10 +141,31 @@ internal sealed class GroupApi(GroupServices services, CancellationToken leaving
         IReadOnlyList<string> groups = [];
         await OnRingThreadAsync(loop =>
         {
-            groups = services.Hub.EndSession(session.Id);
+            groups = services.Hub.GroupsOf(session.Id);
+            if (session.CutReason is not null)
+            {
+                foreach (var group in groups.TakeLast(KeptGroups.Max)) _kept.Keep(loop, group);
+            }
+            services.Hub.EndSession(session.Id);
             loop.EndSession(session.Id);
         });
         return groups;
+    }
+
+    private async Task ReleaseKeptAsync(CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(KeptGroups.ReleasePace, services.Time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(cancellationToken))
+            {
+                if (_kept.Any) await OnRingThreadAsync(_kept.ReleaseDue);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The daemon stops.
+        }
     }
 
     // Whatever becomes of the call that asks for it.

@@ -24,6 +24,9 @@ internal sealed class GroupEncoder(GroupLog log, bool hashesOnly) : ResponseEnco
     /// <summary>Bytes of events (not of receipts or answers) in the response: what the client's window is measured by.</summary>
     public int EventBytes { get; private set; }
 
+    /// <summary>Says in a response of a watch which boot of the daemon speaks; no event.</summary>
+    public void Boot(ulong boot) => Boot(Proto.WatchGroupResponse.BootFieldNumber, boot);
+
     /// <inheritdoc/>
     public override void Clear()
     {
@@ -42,14 +45,15 @@ internal sealed class GroupEncoder(GroupLog log, bool hashesOnly) : ResponseEnco
         }
     }
 
-    /// <summary>Adds the event a reader just found; false when it, or what belongs to it, is overwritten.</summary>
+    /// <summary>Adds the event a reader just found; false when it, or what belongs to it, is overwritten: then the reader has not taken it.</summary>
     public bool TryAdd(GroupReader reader, in GroupRecord record, long offset, Subscription subscription)
     {
         byte[]? large = null;
-        if (record.IsLarge && (large = reader.Large(record, offset)) is null) return false;
-        return record.IsMessage
-            ? TryMessage(reader, record, offset, subscription, large)
-            : TryMembership(reader, record, offset, subscription, large);
+        if (record.IsLarge) large = reader.Large(record, offset);
+        var isAdded = (large is not null || !record.IsLarge)
+            && (record.IsMessage ? TryMessage(reader, record, offset, subscription, large) : TryMembership(reader, record, offset, subscription, large));
+        if (!isAdded) reader.Overtaken(offset);
+        return isAdded;
     }
 
     /// <summary>Adds receipts, as many as there are and fit; false when there was none.</summary>

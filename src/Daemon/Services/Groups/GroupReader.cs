@@ -11,7 +11,8 @@ namespace Membership.Daemon.Services.Groups;
 /// </remarks>
 internal sealed class GroupReader(GroupLog log, BatchSignal signal) : IPacedReader
 {
-    private const long None = long.MaxValue;
+    /// <summary>No record waits to be read.</summary>
+    public const long None = long.MaxValue;
 
     private static readonly int HeaderBytes = Unsafe.SizeOf<GroupRecord>();
 
@@ -27,11 +28,21 @@ internal sealed class GroupReader(GroupLog log, BatchSignal signal) : IPacedRead
     /// <summary>Raised when there may be something to read.</summary>
     public BatchSignal Signal => signal;
 
-    /// <summary>Position of the last event read.</summary>
+    /// <summary>Position of the last event read; of a watch that has read none, the one it began after.</summary>
     public long Position { get; private set; }
+
+    /// <summary>True once what it should read next was overwritten.</summary>
+    public bool IsOvertaken { get; private set; }
 
     /// <summary>Ring thread: the batch being worked on has a record for this reader, first this one.</summary>
     public long BatchFirst { get; set; } = None;
+
+    /// <summary>Begins after a position, with the records from an offset on (<see cref="None"/>: with those it is marked for). Ring thread, before anybody reads with it.</summary>
+    public void BeginAfter(long position, long offset)
+    {
+        Position = position;
+        Volatile.Write(ref _next, offset);
+    }
 
     /// <summary>Ring thread: reads this group too from now on.</summary>
     public void Add(Subscription subscription) => _added.Enqueue(subscription);
@@ -112,6 +123,13 @@ internal sealed class GroupReader(GroupLog log, BatchSignal signal) : IPacedRead
     /// <summary>Does not take the event just found: it is found again.</summary>
     public void PutBack(long offset) => (_next, Position) = (offset, _before);
 
+    /// <summary>What belongs to the event just found is overwritten: it is not taken.</summary>
+    public void Overtaken(long offset)
+    {
+        PutBack(offset);
+        IsOvertaken = true;
+    }
+
     /// <summary>A payload beside the ring, or null when it went meanwhile.</summary>
     public byte[]? Large(in GroupRecord record, long offset)
     {
@@ -134,9 +152,10 @@ internal sealed class GroupReader(GroupLog log, BatchSignal signal) : IPacedRead
         if (list.Count == 0) _subscriptions.Remove(subscription.Group);
     }
 
-    private static ReadResult Overwritten(out GroupRecord record)
+    private ReadResult Overwritten(out GroupRecord record)
     {
         record = default;
+        IsOvertaken = true;
         return ReadResult.Overwritten;
     }
 

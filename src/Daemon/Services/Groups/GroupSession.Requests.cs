@@ -12,9 +12,6 @@ namespace Membership.Daemon.Services.Groups;
 /// <summary>What a client asks for, in its order.</summary>
 internal sealed partial class GroupSession
 {
-    /// <summary>Groups one session may be in, joins and leaves under way included.</summary>
-    public const int GroupsMax = 4096;
-
     /// <summary>Longest name of a program, bytes of UTF-8.</summary>
     public const int ProgramNameBytesMax = 64;
 
@@ -116,10 +113,8 @@ internal sealed partial class GroupSession
         ForgetEnded();
         var status = GroupStatus.Accepted;
         if (GroupName.Check(join.Group) is { } why) await RefuseAsync(join.Handle, GroupRefusal.BadName, why, cancellationToken);
-        else if (_handles.TryGetValue(join.Handle, out var other))
-            await RefuseAsync(join.Handle, "HANDLE_IN_USE", string.Create(CultureInfo.InvariantCulture, $"handle {join.Handle} is in use for {Printable.Value(other.Name)}. Choose another one."), cancellationToken);
-        else if (_handles.Count >= GroupsMax)
-            await RefuseAsync(join.Handle, "GROUPS_LIMIT", string.Create(CultureInfo.InvariantCulture, $"the session is in {GroupsMax} groups, the limit. Leave one of them, or open another session."), cancellationToken);
+        else if (_handles.TryGetValue(join.Handle, out var other)) await RefuseAsync(join.Handle, GroupRefusal.HandleInUse, GroupRefusal.HandleSentence(join.Handle, other.Name), cancellationToken);
+        else if (_handles.Count >= GroupRefusal.SessionGroupsMax) await RefuseAsync(join.Handle, GroupRefusal.GroupsLimit, GroupRefusal.GroupsLimitSentence, cancellationToken);
         else
         {
             Subscription subscription;

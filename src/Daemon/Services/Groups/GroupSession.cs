@@ -10,7 +10,7 @@ namespace Membership.Daemon.Services.Groups;
 /// What a client may occupy is limited on every side: messages without receipt (<see cref="ReceiptWindow.Capacity"/>), answers not read (<see cref="NoticesMax"/>), event bytes
 /// not credited (its window). Events are kept once for all sessions in the <see cref="GroupLog"/>; a client that reads too slowly loses its session, not the daemon its memory.
 /// </remarks>
-internal sealed partial class GroupSession
+internal sealed partial class GroupSession : IStallable
 {
     /// <summary>A client that takes nothing for this long although something waits for it is cut off.</summary>
     public static readonly TimeSpan StallMax = TimeSpan.FromSeconds(4);
@@ -28,13 +28,12 @@ internal sealed partial class GroupSession
         FullMode = BoundedChannelFullMode.Wait,
     });
 
-    private readonly TaskCompletionSource _cut = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly BatchSignal _signal = new();
+    private readonly CutState _cut;
     private readonly GroupServices _services;
     private readonly ReceiptWindow _window;
     private readonly GroupReader _reader;
     private readonly GroupEncoder _encoder;
-    private string? _cutReason;
     private long _windowBytes = WindowBytesDefault;
     private long _sentBytes;
     private long _creditedBytes;
@@ -47,6 +46,7 @@ internal sealed partial class GroupSession
     public GroupSession(GroupServices services, uint id, uint pid)
     {
         (_services, Id, Pid) = (services, id, pid);
+        _cut = new CutState(_signal);
         _window = new ReceiptWindow(services.Receipts, _signal);
         _reader = new GroupReader(services.Log, _signal) { OwnNode = services.Self.Value, OwnSession = id };
         _encoder = new GroupEncoder(services.Log, hashesOnly: false);
@@ -65,7 +65,7 @@ internal sealed partial class GroupSession
     public Task Cut => _cut.Task;
 
     /// <summary>Why it was cut off; null while it is not.</summary>
-    public string? CutReason => Volatile.Read(ref _cutReason);
+    public string? CutReason => _cut.Reason;
 
     /// <summary>Position of the last event written.</summary>
     public long Position => _reader.Position;
@@ -73,17 +73,15 @@ internal sealed partial class GroupSession
     /// <summary>Where it is in the log.</summary>
     public IPacedReader Place => _reader;
 
-    /// <summary>Bytes of the log not given to the client yet. Any thread.</summary>
+    /// <inheritdoc/>
     public long UnreadBytes => _reader.UnreadBytes;
 
-    /// <summary>Cuts the session off where its client has not taken anything for too long. Any thread.</summary>
+    /// <inheritdoc/>
     public void CheckStall()
     {
         var (writing, blocked) = (Volatile.Read(ref _writingSince), Volatile.Read(ref _blockedSince));
-        if (IsTooLong(writing)) CutOff(Because("did not read what was sent to it"));
-        else if (IsTooLong(blocked)) CutOff(Because(string.Create(CultureInfo.InvariantCulture, $"gave no credit for the {Volatile.Read(ref _windowBytes)} bytes of its window")));
-
-        static string Because(string what) => string.Create(CultureInfo.InvariantCulture, $"the client {what} for {StallMax.TotalSeconds} s while events waited for it.");
+        if (IsTooLong(writing)) _cut.CutOff(ClientCuts.Stalled("did not read what was sent to it", StallMax));
+        else if (IsTooLong(blocked)) _cut.CutOff(ClientCuts.Stalled(string.Create(CultureInfo.InvariantCulture, $"gave no credit for the {Volatile.Read(ref _windowBytes)} bytes of its window"), StallMax));
     }
 
     /// <summary>Writes answers, receipts and events until there is nothing more to come, or the session is cut off.</summary>
@@ -116,11 +114,9 @@ internal sealed partial class GroupSession
         if (CutReason is null && !_encoder.IsFull) AddEvents();
         if (CutReason is { } reason)
         {
-            _encoder.Add(new Proto.GroupEvent
-            {
-                TNs = _services.Now,
-                Cut = new Proto.Cut { Resume = (ulong)_reader.Position, Reason = $"{reason} The session is out of all its groups; events after position {_reader.Position} were not given to it." },
-            });
+            var (resume, missed) = GroupResumption.AfterCut(_services.Log, _reader);
+            var told = string.Create(CultureInfo.InvariantCulture, $"{reason} The session is out of all its groups. {missed} {GroupResumption.SessionGoesOn}");
+            _encoder.Add(new Proto.GroupEvent { TNs = _services.Now, Cut = new Proto.Cut { Resume = (ulong)resume, Reason = told } });
             return true;
         }
         return _encoder.IsEmpty && _window.HasEnded;
@@ -136,7 +132,7 @@ internal sealed partial class GroupSession
             if (found == ReadResult.Nothing) break;
             isBlocked = found == ReadResult.Event && IsWindowFull;
             if (isBlocked) _reader.PutBack(offset);
-            else if (found == ReadResult.Overwritten || !_encoder.TryAdd(_reader, record, offset, subscription)) CutOff(ClientCuts.Overtaken);
+            else if (found == ReadResult.Overwritten || !_encoder.TryAdd(_reader, record, offset, subscription)) _cut.CutOff(ClientCuts.Overtaken);
             else if (record.Prefix.Position == subscription.Last) _reader.Remove(subscription);
             if (CutReason is not null) break;
         }
@@ -147,11 +143,4 @@ internal sealed partial class GroupSession
     private bool IsWindowFull => _sentBytes + _encoder.EventBytes - Volatile.Read(ref _creditedBytes) >= Volatile.Read(ref _windowBytes);
 
     private bool IsTooLong(long since) => since != 0 && _services.Time.GetElapsedTime(since) >= StallMax;
-
-    private void CutOff(string reason)
-    {
-        if (Interlocked.CompareExchange(ref _cutReason, reason, null) is not null) return;
-        _cut.TrySetResult();
-        _signal.Raise();
-    }
 }

@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Grpc.Core;
 using Membership.Grpc.Errors;
+using Membership.Tests.Groups;
 using Proto = Membership.V1;
 
 namespace Membership.Daemon.Tests.Services.Groups;
@@ -221,6 +222,15 @@ public sealed class GroupServiceTests
         Assert.Equal((9U, "MEMBERSHIPS_LIMIT"), (refused.Handle, refused.Reason));
         Assert.Contains("as many memberships as it can hold", refused.Message, StringComparison.Ordinal);
         Assert.Equal("g4", taken.Group);
+    }
+
+    [Fact]
+    public async Task Every_refusal_of_a_join_is_that_of_a_test_cluster()
+    {
+        await using var daemons = await TestDaemons.StartAsync(1);
+        using var channel = daemons[0].Connect();
+
+        await SessionRefusals.HoldAsync(daemons[0].Client(channel));
     }
 
     [Theory]

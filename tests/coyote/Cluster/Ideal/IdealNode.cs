@@ -151,6 +151,8 @@ internal sealed class IdealNode : ITotemEffects, IQuorumEffects
         Quorum!.OnView(_cluster.Now, view, this); // it is up
     }
 
+    void ITotemEffects.RingConfirmed(RingId ring, Instant since) => Quorum!.OnRingConfirmed(ring, since); // it is up
+
     void ITotemEffects.Failed(ulong counter)
     {
         Owed--;

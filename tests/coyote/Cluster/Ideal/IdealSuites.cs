@@ -67,17 +67,18 @@ public sealed class IdealSuites : ISuites
     private static SharingRules Sharing { get; } = new()
     {
         IsShared = type =>
-            type == typeof(NodeTable) || type == typeof(View) || type == typeof(QuorumState) || type == typeof(QuorumRecord) || type == typeof(QuorumTerms) ||
+            type == typeof(NodeTable) || type == typeof(View) || type == typeof(QuorumRecord) || type == typeof(QuorumTerms) ||
             type == typeof(TotemOptions) || type == typeof(QuorumOptions),
     };
 
     private static HashingRules Hashing { get; } = new()
     {
-        Ignored = [typeof(NodeTable), typeof(TotemOptions), typeof(QuorumOptions), typeof(TotemCounters), typeof(FramePool), typeof(Cliques), typeof(HearingMatrix)],
+        Ignored = [typeof(NodeTable), typeof(TotemOptions), typeof(QuorumOptions), typeof(TotemCounters), typeof(FramePool), typeof(Cliques), typeof(HearingMatrix), typeof(QuorumLease)],
         IgnoredFields =
         [
             "TimerTable._earliest", "TimerTable._isStale", "TotemNode._packet", "TotemNode._incoming", "TotemNode._received", "TotemNode._receivedCommit",
             "List._version", "Queue._version", "SortedSet.version", "SortedDictionary._keys", "SortedDictionary._values", "QuorumNode.<Malformed>k__BackingField",
+            "TotemNode._passedAt", "QuorumNode._confirmed", "QuorumNode._confirmedSince", "QuorumNode._cameWhole", "QuorumNode._carried", // decide no more than what a lease says
         ],
         Special = new()
         {

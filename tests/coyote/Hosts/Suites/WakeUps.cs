@@ -79,6 +79,75 @@ internal static class WakeUps
         return [writer, session];
     }, PreemptionsOfMany);
 
+    /// <summary>A watch is cut off somewhere and another one goes on after its position, while the ring thread adds records; it takes commands also within a batch.</summary>
+    public static void Resume(IExploration exploration) => Run(exploration, world =>
+    {
+        const int Batches = 3;
+        var log = new GroupLog(256 * 1024);
+        var hub = new GroupHub(new NodeId(1), log);
+        var (reader, other) = (new GroupReader(log, new BatchSignal()), new GroupReader(log, new BatchSignal()));
+        var watch = hub.Watch(reader, "g");
+        hub.Watch(other, "other");
+        var (answered, cutAt) = (new BatchSignal(), 0L);
+        GroupReader? resumed = null;
+        Fiber ring = null!, client = null!;   // set below, before they run
+        var isKept = false;
+        void Command()
+        {
+            var position = Volatile.Read(ref cutAt);
+            if (position == 0 || resumed is not null) return;
+            if (!isKept)   // the cut; to resume is another command
+            {
+                world.Check(hub.Keep("g"), "a group that is watched can be kept");
+                hub.Unwatch(watch);
+                isKept = true;
+                return;
+            }
+            var again = new GroupReader(log, new BatchSignal());
+            world.Check(hub.WatchAfter(again, "g", position) is not null, "a kept group can be resumed where its watch was cut off");
+            hub.Release("g");
+            Volatile.Write(ref resumed, again);
+            answered.Raise();
+        }
+
+        ring = world.StartThread("ring", () =>
+        {
+            for (var batch = 1; batch <= Batches; batch++)
+            {
+                hub.Message(Delivery("other", (ulong)batch), [], 0);
+                Command();
+                hub.Message(Delivery("g", (ulong)batch), [], 0);
+                Command();
+                hub.BatchEnd();
+            }
+            ring.Wait(() => cutAt > 0, static () => long.MaxValue);
+            Command();
+            Command();
+        });
+        client = world.StartThread("client", () =>
+        {
+            var (from, read) = (reader, 0UL);
+            while (read < Batches)
+            {
+                var armed = from.Signal.Arm();
+                from.Refresh();
+                var before = read;
+                if (from.Next(out var record, out _, out _) is ReadResult.Event) world.Check(record.Counter == ++read, "each record comes once and in order, from the watch that was cut off or from the one that resumed");
+                if (read == before)
+                {
+                    client.Await(armed);
+                    continue;
+                }
+                if (from != reader) continue;
+                var told = answered.Arm();
+                Volatile.Write(ref cutAt, reader.Position);
+                client.Await(told);
+                from = Volatile.Read(ref resumed)!;   // as just told
+            }
+        });
+        return [ring, client];
+    }, PreemptionsOfMany);
+
     /// <summary>A stream enters and leaves a gate that another thread closes.</summary>
     public static void Gate(IExploration exploration) => Run(exploration, world =>
     {
