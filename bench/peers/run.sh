@@ -1,7 +1,7 @@
 #!/bin/bash
 # Throughput and latency of this project's ring beside corosync's, in one run on one machine, each node in a namespace of its own.
 #
-#   bench/peers/run.sh [--rounds 5] [--seconds 2] [--sizes 64,1024,65536] [--systems corosync-rr,corosync,membership] [--paced yes|no] [--out DIR]
+#   bench/peers/run.sh [--rounds 5] [--seconds 2] [--sizes 64,1024,65536] [--systems corosync-rr,corosync,membership] [--paced yes|no] [--warmup 3] [--out DIR]
 #
 # corosync-rr is corosync as shipped (SCHED_RR 99), corosync the same with "system { sched_rr: no }"; both with knet, aes256 and
 # sha256. corosync-udpu is the unencrypted udpu transport without SCHED_RR. membership is ./membershipd with its defaults, measured on
@@ -11,7 +11,8 @@
 #
 # Cases: "one" and "all" (that many nodes send without a limit of their own) per size, and "lone" (node 1 has one message at a
 # time on its way). Messages/s are those of the slowest receiver. With --paced yes (default no) Membership is measured once more at
-# 50 % and 80 % of the rate it just reached ("one-50", "one-80", "all-50", "all-80"); latency then counts from when a message was due. Needs root, iproute2, util-linux, jq, gcc, corosync and libcpg-dev.
+# 50 % and 80 % of the rate it just reached ("one-50", "one-80", "all-50", "all-80"); latency then counts from when a message was due.
+# Its clients send for --warmup seconds before they measure: theirs is a runtime that compiles what is hot, corosync's client is compiled. Needs root, iproute2, util-linux, jq, gcc, corosync and libcpg-dev.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -22,7 +23,7 @@ root=$(cd "$here/../.." && pwd)
 NODES=3
 WINDOW_MESSAGES=2048
 WINDOW_BYTES=$((1024 * 1024))
-rounds=5 seconds=2 sizes=64,1024,65536 systems=corosync-rr,corosync,membership paced=no out=
+rounds=5 seconds=2 sizes=64,1024,65536 systems=corosync-rr,corosync,membership paced=no warmup=3 out=
 
 while (($#)); do
     case $1 in
@@ -31,6 +32,7 @@ while (($#)); do
         --sizes) sizes=$2 ;;
         --systems) systems=$2 ;;
         --paced) paced=$2 ;;
+        --warmup) warmup=$2 ;;
         --out) out=$2 ;;
         *) echo "run.sh: unknown option $1" >&2; exit 64 ;;
     esac
@@ -112,7 +114,7 @@ membership_client() {
     local node=$1 what=(ring)
     shift
     [ "$system" = membership-cpg ] && what=(cpg --members $NODES --group "$kind-$size-$round" --timeout 30s)
-    "$MBR" bench "${what[@]}" --json --socket "$work/n$node.sock" --warmup 700ms "$@" | jq -c --argjson node "$node" '
+    "$MBR" bench "${what[@]}" --json --socket "$work/n$node.sock" --warmup "${warmup}s" "$@" | jq -c --argjson node "$node" '
         def latency: if . == null then { count: 0, p50: 0, p99: 0, p999: 0 } else { count, p50, p99, p999: .p99_9 } end;
         { node: $node, size, outstanding, seconds, sent, cuts, messages_per_second: .delivered_per_s, megabytes_per_second: .mb_per_s,
           self_us: (.latency_us.self | latency), other_us: (.latency_us.other | latency), order_errors, view_changes }'
