@@ -65,7 +65,8 @@ public sealed partial class HistoryChecker
     private void CheckTimes(ToldTimes one, ToldTimes other)
     {
         var (earlier, later) = one.View.Number < other.View.Number ? (one, other) : (other, one);
-        if (earlier.Until <= later.From || (Has(earlier.View, later.Node) && Has(later.View, earlier.Node))) return;
+        // Numbers of views begin anew where all disks were lost: then the times themselves tell which view was the earlier one.
+        if (earlier.Until <= later.From || later.Until <= earlier.From || (Has(earlier.View, later.Node) && Has(later.View, earlier.Node))) return;
         Broken(
             "I31",
             $"{later.Node} may act alone in {Members(later.View)} from {later.From / 1e6:F3} ms, but {earlier.Node} in {Members(earlier.View)} vouches for itself until {earlier.Until / 1e6:F3} ms");

@@ -9,7 +9,7 @@ internal static class Formation
     private const long MergeMax = 10_000_000_000;
 
     /// <summary>Steps for each machine, so that its messages of each kind come.</summary>
-    private const int StepsOfEach = 45;
+    private const int StepsOfEach = 60;
 
     public static IEnumerable<ClusterSuite> All =>
     [
